@@ -1,0 +1,2 @@
+//! telsiz
+fn main() {}
