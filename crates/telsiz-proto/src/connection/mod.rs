@@ -1,0 +1,273 @@
+//! A connection after its opening handshake.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{BytesMut, buf::Limit};
+
+use self::ending::Ending;
+use self::receive::{Receive, Received};
+use self::timer::{Timer, Timers};
+use crate::close::CloseFrame;
+use crate::config::Config;
+use crate::error::Fault;
+use crate::frame::OpCode;
+use crate::input::Source;
+use crate::outbox::Outbox;
+
+pub use self::ending::{Cause, Outcome, State};
+pub use self::event::{Event, Incoming};
+
+mod ending;
+mod event;
+mod receive;
+mod send;
+mod timer;
+
+/// Which end of the connection this is.
+#[derive(Clone, Copy, Debug)]
+pub enum Role {
+    /// Frames go out unmasked and must come in masked.
+    Server,
+    /// Frames go out masked and must come in unmasked.
+    Client {
+        /// Makes masking keys. They must be unpredictable (section 10.3).
+        masking_key: fn() -> [u8; 4],
+    },
+}
+
+/// The state machine of one connection, in either role.
+///
+/// *Poll until nothing comes, transmit, then wait for bytes or for the next
+/// deadline.* Nothing here blocks, and every call is cheap enough to be made
+/// after each read.
+#[derive(Debug)]
+pub struct Connection {
+    role: Role,
+    config: Arc<Config>,
+    receive: Receive,
+    /// The kind of the message of which a fragment was sent and the last not yet.
+    fragmenting: Option<crate::message::Kind>,
+    /// Control frames that wait for [`Connection::transmit`].
+    waiting: Option<Box<Waiting>>,
+    timers: Timers,
+    /// Whether a byte came since the last keepalive ping.
+    heard: bool,
+    /// How it ends; `None` while it is open.
+    ending: Option<Box<Ending>>,
+}
+
+/// At most one control frame of a kind waits: the newest (section 5.5.3 allows
+/// to answer only that), so that a peer which pings and never reads costs
+/// nothing.
+#[derive(Debug, Default)]
+struct Waiting {
+    pong: Option<Vec<u8>>,
+    ping: Option<Vec<u8>>,
+}
+
+impl Connection {
+    /// A connection whose opening handshake ended at `now`.
+    pub fn new(role: Role, config: Arc<Config>, now: Instant) -> Self {
+        let mut timers = Timers::default();
+        timers.set(Timer::Ping, config.keepalive.interval.map(|i| now + i));
+        Self {
+            role,
+            config,
+            receive: Receive::default(),
+            fragmenting: None,
+            waiting: None,
+            timers,
+            heard: false,
+            ending: None,
+        }
+    }
+
+    /// Puts the first keepalive ping `delay` after `now`. A server that took
+    /// many connections at once spreads their pings with it.
+    pub fn first_ping(&mut self, now: Instant, delay: Duration) {
+        if self.config.keepalive.interval.is_some() {
+            self.timers.set(Timer::Ping, Some(now + delay));
+        }
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The next event in `input`; `None` when all of it is used up.
+    ///
+    /// A fault ends the connection: its Close frame waits for
+    /// [`Connection::transmit`], and whatever comes after it is discarded.
+    pub fn poll<S: Source>(&mut self, input: &mut S) -> Result<Option<Event<S::Piece>>, Fault> {
+        self.heard = true;
+        let masked = matches!(self.role, Role::Server);
+        match self.receive.poll(input, masked, &self.config.limits) {
+            Ok(None) => Ok(None),
+            Ok(Some(Received::Message(message))) => Ok(Some(Event::Message(message))),
+            Ok(Some(Received::Control(opcode, payload))) => {
+                let body = payload.as_slice();
+                match opcode {
+                    OpCode::Ping => {
+                        self.queue_pong(body);
+                        Ok(Some(Event::Ping(payload)))
+                    }
+                    OpCode::Pong => Ok(Some(Event::Pong(payload))),
+                    _ => match CloseFrame::decode(body) {
+                        Ok(frame) => {
+                            self.receive.discard();
+                            self.ending().handle_close(&frame);
+                            Ok(Some(Event::Close(frame)))
+                        }
+                        Err(violation) => Err(self.fail(violation.into())),
+                    },
+                }
+            }
+            Err(fault) => Err(self.fail(fault)),
+        }
+    }
+
+    /// Room inside a large message, if one is being received: the transport
+    /// may write straight into it. Then [`Connection::poll`], with whatever else
+    /// was read or with nothing.
+    pub fn space(&mut self) -> Option<Limit<&mut BytesMut>> {
+        self.receive.space()
+    }
+
+    /// Starts the closing handshake. Nothing happens if it has been started.
+    pub fn close(&mut self, frame: CloseFrame) {
+        self.ending().close(frame);
+    }
+
+    /// Ends the connection for a reason of the peer's making (section 7.1.7).
+    fn fail(&mut self, fault: Fault) -> Fault {
+        self.receive.discard();
+        self.ending().fail(fault);
+        fault
+    }
+
+    /// Says that the transport has ended: nothing more will come.
+    pub fn handle_eof(&mut self) {
+        self.receive.discard();
+        self.ending().handle_eof();
+        self.timers = Timers::default();
+    }
+
+    /// When [`Connection::handle_timeout`] is due. The clock is asked only if a
+    /// deadline has to be set.
+    #[inline]
+    pub fn poll_timeout(&mut self, clock: impl FnOnce() -> Instant) -> Option<Instant> {
+        if let Some(ending) = &self.ending
+            && !ending.is_over()
+            && self.timers.get(Timer::Close).is_none()
+        {
+            self.timers = Timers::default();
+            let timeout = self.config.close_timeout;
+            self.timers.set(Timer::Close, timeout.map(|t| clock() + t));
+        }
+        self.timers.next()
+    }
+
+    /// Acts on deadlines that have passed at `now`.
+    ///
+    /// Call it only when everything that the transport had was polled: a byte
+    /// that waits there is life too. That is also why the deadline of a pong needs
+    /// no pause while nobody reads.
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Fault> {
+        if self.timers.expired(Timer::Close, now) {
+            self.receive.discard();
+            self.ending().time_out();
+        }
+        if self.timers.expired(Timer::Pong, now) && !self.heard {
+            return Err(self.fail(Fault::Silent));
+        }
+        if self.timers.expired(Timer::Ping, now) {
+            if self.heard {
+                self.timers.set(Timer::Pong, None);
+            }
+            self.heard = false;
+            self.waiting().ping = Some(Vec::new());
+            let keepalive = &self.config.keepalive;
+            if self.timers.get(Timer::Pong).is_none() {
+                let pong_by = keepalive.timeout.map(|t| now + t);
+                self.timers.set(Timer::Pong, pong_by);
+            }
+            let next = keepalive.interval.map(|i| now + i);
+            self.timers.set(Timer::Ping, next);
+        }
+        Ok(())
+    }
+
+    /// Where the connection stands.
+    pub fn state(&self) -> State {
+        match &self.ending {
+            None => State::Open,
+            Some(ending) if ending.is_over() => State::Closed,
+            Some(_) => State::Closing,
+        }
+    }
+
+    /// How it ended or is ending; `None` while it is open.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.ending.as_ref().map(|ending| ending.outcome())
+    }
+
+    /// Whether our Close frame went out and nothing that matters can come any
+    /// more: the peer's Close came, or it broke a rule. A server now ends its
+    /// direction of the transport and waits for the peer to end the other.
+    pub fn is_exchanged(&self) -> bool {
+        self.ending.as_ref().is_some_and(|e| e.is_exchanged())
+    }
+
+    fn ending(&mut self) -> &mut Ending {
+        self.ending.get_or_insert_default()
+    }
+
+    fn waiting(&mut self) -> &mut Waiting {
+        self.waiting.get_or_insert_default()
+    }
+
+    fn queue_pong(&mut self, body: &[u8]) {
+        if self.ending.is_none() {
+            let pong = self.waiting().pong.get_or_insert_default();
+            pong.clear();
+            pong.extend_from_slice(body);
+        }
+    }
+
+    /// Encodes the control frames that wait: pong, ping, Close, in that order.
+    ///
+    /// A driver whose transport refuses bytes calls this only when everything
+    /// before has gone out: until then the newest pong takes the place of older
+    /// ones.
+    #[inline]
+    pub fn transmit(&mut self, out: &mut Outbox) {
+        if self.waiting.is_some() {
+            self.transmit_waiting(out);
+        }
+        if self.ending.is_some() {
+            self.transmit_close(out);
+        }
+    }
+
+    #[cold]
+    fn transmit_waiting(&mut self, out: &mut Outbox) {
+        let Some(waiting) = self.waiting.take() else {
+            return;
+        };
+        if let Some(pong) = waiting.pong {
+            self.encode(OpCode::Pong, &pong, out);
+        }
+        if let Some(ping) = waiting.ping {
+            self.encode(OpCode::Ping, &ping, out);
+        }
+    }
+
+    #[cold]
+    fn transmit_close(&mut self, out: &mut Outbox) {
+        if let Some(body) = self.ending().transmit() {
+            self.encode(OpCode::Close, &body, out);
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! Bytes to messages and control frames.
+
+use bytes::buf::Limit;
+use bytes::{BufMut, BytesMut};
+
+use super::event::Incoming;
+use crate::config::Limits;
+use crate::error::{Exceeded, Fault, Violation};
+use crate::frame::header::{self, Header};
+use crate::frame::{OpCode, mask, utf8};
+use crate::input::{Payload, Source};
+use crate::message::Kind;
+
+/// From here on a payload is large: the transport writes straight into the
+/// message instead of through the driver's buffer.
+const LARGE: usize = 8 * 1024;
+
+/// What is kept may be this many times what has come.
+const GROWTH: usize = 4;
+
+/// What the frames that came add up to.
+pub(super) enum Received<P> {
+    Message(Incoming<P>),
+    Control(OpCode, Payload<P>),
+}
+
+/// The receiving side of a connection.
+///
+/// It uses up all input that it is given: of a frame that is not whole, the
+/// header is kept in place and the payload is gathered on the heap.
+#[derive(Debug, Default)]
+pub(super) struct Receive {
+    stage: Stage,
+    /// The message that is being gathered.
+    message: Option<Box<Gathering>>,
+    /// The control frame that is being gathered; it may interrupt a message.
+    control: Option<Box<(OpCode, BytesMut)>>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// `have` bytes of a header are here.
+    Header { have: u8, bytes: [u8; header::MAX] },
+    /// `left` bytes of a payload are still to come.
+    Payload {
+        left: u64,
+        key: Option<[u8; 4]>,
+        fin: bool,
+    },
+    /// Whatever comes does not matter any more.
+    Discard,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::Header {
+            have: 0,
+            bytes: [0; header::MAX],
+        }
+    }
+}
+
+/// A message of which a part has come.
+#[derive(Debug)]
+struct Gathering {
+    kind: Kind,
+    data: BytesMut,
+    /// How much of `data` is unmasked and counted.
+    settled: usize,
+    /// How much of `data` is known to be UTF-8.
+    checked: usize,
+    frames: u32,
+}
+
+impl Receive {
+    /// Discards everything from here on and frees what was gathered.
+    pub(super) fn discard(&mut self) {
+        *self = Self {
+            stage: Stage::Discard,
+            message: None,
+            control: None,
+        };
+    }
+
+    /// The next message or control frame in `input`.
+    #[inline]
+    pub(super) fn poll<S: Source>(
+        &mut self,
+        input: &mut S,
+        masked: bool,
+        limits: &Limits,
+    ) -> Result<Option<Received<S::Piece>>, Fault> {
+        loop {
+            match &mut self.stage {
+                Stage::Header { have: 0, .. } => {
+                    let bytes = input.bytes();
+                    let Some((header, len)) = Header::decode(bytes)? else {
+                        self.stash_header(input);
+                        return Ok(None);
+                    };
+                    input.skip(len);
+                    if let Some(received) = self.begin_frame(header, input, masked, limits)? {
+                        return Ok(Some(received));
+                    }
+                }
+                Stage::Header { .. } => {
+                    let Some(header) = self.resume_header(input)? else {
+                        return Ok(None);
+                    };
+                    self.stage = Stage::default();
+                    if let Some(received) = self.begin_frame(header, input, masked, limits)? {
+                        return Ok(Some(received));
+                    }
+                }
+                Stage::Payload { .. } => {
+                    let waits_for_more = self.gather(input)?;
+                    if waits_for_more {
+                        return Ok(None);
+                    }
+                    if let Some(received) = self.end_frame()? {
+                        return Ok(Some(received));
+                    }
+                }
+                Stage::Discard => {
+                    input.skip(input.bytes().len());
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Keeps the part of a header that has come.
+    fn stash_header<S: Source>(&mut self, input: &mut S) {
+        let part = input.bytes();
+        let len = part.len();
+        if let Stage::Header { have, bytes } = &mut self.stage {
+            bytes[..len].copy_from_slice(part);
+            *have = len as u8;
+        }
+        input.skip(len);
+    }
+
+    /// Adds bytes to a header of which a part has come.
+    fn resume_header<S: Source>(&mut self, input: &mut S) -> Result<Option<Header>, Violation> {
+        let Stage::Header { have, bytes } = &mut self.stage else {
+            return Ok(None);
+        };
+        let had = usize::from(*have);
+        let rest = input.bytes();
+        let take = rest.len().min(header::MAX - had);
+        bytes[had..had + take].copy_from_slice(&rest[..take]);
+        match Header::decode(&bytes[..had + take])? {
+            Some((header, len)) => {
+                input.skip(len - had);
+                Ok(Some(header))
+            }
+            None => {
+                *have += take as u8;
+                input.skip(take);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Checks a header against the state; hands out the frame if it is whole.
+    #[inline]
+    fn begin_frame<S: Source>(
+        &mut self,
+        header: Header,
+        input: &mut S,
+        masked: bool,
+        limits: &Limits,
+    ) -> Result<Option<Received<S::Piece>>, Fault> {
+        match (masked, header.mask) {
+            (true, None) => return Err(Violation::Unmasked.into()),
+            (false, Some(_)) => return Err(Violation::Masked.into()),
+            _ => {}
+        }
+        let is_whole = header.len <= input.bytes().len() as u64;
+        let kind = match header.opcode {
+            OpCode::Continuation => None,
+            OpCode::Text => Some(Kind::Text),
+            OpCode::Binary => Some(Kind::Binary),
+            control => {
+                if is_whole {
+                    let piece = take_frame(&header, input);
+                    return Ok(Some(Received::Control(control, Payload::Lent(piece))));
+                }
+                let body = BytesMut::with_capacity(header.len as usize);
+                self.control = Some(Box::new((control, body)));
+                self.begin_payload(&header);
+                return Ok(None);
+            }
+        };
+        let (had, frames) = match (&self.message, kind) {
+            (None, None) => return Err(Violation::NothingToContinue.into()),
+            (Some(_), Some(_)) => return Err(Violation::MessageInterrupted.into()),
+            (None, Some(_)) => (0, 0),
+            (Some(message), None) => (message.data.len(), message.frames),
+        };
+        if header.len > (limits.message_size - had.min(limits.message_size)) as u64 {
+            let max = limits.message_size;
+            return Err(Exceeded::MessageSize { max }.into());
+        }
+        if frames >= limits.fragments {
+            let max = limits.fragments;
+            return Err(Exceeded::Fragments { max }.into());
+        }
+        if let Some(kind) = kind {
+            if is_whole && header.fin {
+                let piece = take_frame(&header, input);
+                if kind == Kind::Text && !utf8::is_valid(piece.as_ref()) {
+                    return Err(Violation::NotUtf8.into());
+                }
+                let payload = Payload::Lent(piece);
+                return Ok(Some(Received::Message(Incoming { kind, payload })));
+            }
+            self.message = Some(Box::new(Gathering {
+                kind,
+                data: BytesMut::new(),
+                settled: 0,
+                checked: 0,
+                frames: 0,
+            }));
+        }
+        if let Some(message) = &mut self.message {
+            message.frames += 1;
+        }
+        self.begin_payload(&header);
+        Ok(None)
+    }
+
+    fn begin_payload(&mut self, header: &Header) {
+        self.stage = Stage::Payload {
+            left: header.len,
+            key: header.mask,
+            fin: header.fin,
+        };
+    }
+
+    /// Moves input into what is gathered; whether the frame needs more.
+    fn gather<S: Source>(&mut self, input: &mut S) -> Result<bool, Fault> {
+        let Stage::Payload { left, key, .. } = &mut self.stage else {
+            return Ok(false);
+        };
+        let (data, settled) = match (&mut self.control, &mut self.message) {
+            (Some(control), _) => {
+                let had = control.1.len();
+                (&mut control.1, had)
+            }
+            (None, Some(message)) => (&mut message.data, message.settled),
+            (None, None) => return Ok(false),
+        };
+        // What the transport wrote into our space came before this input.
+        let spaced = data.len() - settled;
+        let more = (*left as usize - spaced).min(input.bytes().len());
+        if data.capacity() - data.len() < more {
+            reserve(data, more, *left as usize - spaced);
+        }
+        data.extend_from_slice(&input.bytes()[..more]);
+        input.skip(more);
+        *left -= (spaced + more) as u64;
+        if let Some(key) = key {
+            mask::apply(key, &mut data[settled..]);
+        }
+        let waits_for_more = *left > 0;
+        if self.control.is_none()
+            && let Some(message) = &mut self.message
+        {
+            message.settle()?;
+        }
+        Ok(waits_for_more)
+    }
+
+    /// The payload of a frame has come.
+    fn end_frame<P>(&mut self) -> Result<Option<Received<P>>, Fault> {
+        let last = matches!(self.stage, Stage::Payload { fin: true, .. });
+        self.stage = Stage::default();
+        if let Some(control) = self.control.take() {
+            let (opcode, body) = *control;
+            return Ok(Some(Received::Control(opcode, Payload::Gathered(body))));
+        }
+        if !last {
+            return Ok(None);
+        }
+        let Some(message) = self.message.take() else {
+            return Ok(None);
+        };
+        if message.kind == Kind::Text && message.checked < message.data.len() {
+            return Err(Violation::NotUtf8.into());
+        }
+        Ok(Some(Received::Message(Incoming {
+            kind: message.kind,
+            payload: Payload::Gathered(message.data),
+        })))
+    }
+
+    /// Room in the message that is being gathered, if its payload is large.
+    pub(super) fn space(&mut self) -> Option<Limit<&mut BytesMut>> {
+        let Stage::Payload { left, .. } = self.stage else {
+            return None;
+        };
+        let message = self.message.as_mut()?;
+        let data = &mut message.data;
+        let left = left as usize - (data.len() - message.settled);
+        if self.control.is_some() || data.len() < LARGE || left < LARGE {
+            return None;
+        }
+        let spare = data.capacity() - data.len();
+        if spare < left.min(LARGE) {
+            reserve(data, LARGE, left);
+        }
+        let spare = data.capacity() - data.len();
+        Some(data.limit(left.min(spare)))
+    }
+}
+
+impl Gathering {
+    /// Checks what has come since the last time.
+    fn settle(&mut self) -> Result<(), Violation> {
+        self.settled = self.data.len();
+        if self.kind == Kind::Text {
+            match utf8::valid_prefix(&self.data[self.checked..]) {
+                Some(valid) => self.checked += valid,
+                None => return Err(Violation::NotUtf8),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes the payload of a frame that is whole, and unmasks it.
+#[inline]
+fn take_frame<S: Source>(header: &Header, input: &mut S) -> S::Piece {
+    let mut piece = input.take(header.len as usize);
+    if let Some(mut key) = header.mask {
+        mask::apply(&mut key, piece.as_mut());
+    }
+    piece
+}
+
+/// Makes room for `more` bytes and for those to follow of the `left` that were
+/// claimed, in proportion to what has really come.
+fn reserve(data: &mut BytesMut, more: usize, left: usize) {
+    let came = data.len() + more;
+    let grown = GROWTH * came - data.len();
+    data.reserve(left.min(grown));
+}

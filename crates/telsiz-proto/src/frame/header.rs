@@ -1,0 +1,190 @@
+//! The header of a frame: 2 to 14 bytes (RFC 6455, section 5.2).
+
+use super::OpCode;
+use crate::error::Violation;
+
+/// The longest header: 2 bytes, a 64-bit length, a masking key.
+pub(crate) const MAX: usize = 14;
+
+/// The most payload that a control frame may carry.
+pub(crate) const MAX_CONTROL: usize = 125;
+
+const FIN: u8 = 0x80;
+const RESERVED: u8 = 0x70;
+const MASKED: u8 = 0x80;
+
+/// A decoded header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) fin: bool,
+    pub(crate) opcode: OpCode,
+    pub(crate) mask: Option<[u8; 4]>,
+    pub(crate) len: u64,
+}
+
+impl Header {
+    /// Decodes the header at the start of `bytes` and says how long it is;
+    /// `None` when more bytes are needed.
+    ///
+    /// What the first two bytes show to be wrong is refused before the rest
+    /// has come.
+    #[inline]
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, Violation> {
+        let Some((&[first, second], rest)) = bytes.split_first_chunk::<2>() else {
+            return Ok(None);
+        };
+        if first & RESERVED != 0 {
+            return Err(Violation::ReservedBits);
+        }
+        let Some(opcode) = OpCode::from_bits(first) else {
+            return Err(Violation::ReservedOpcode(first & 0x0f));
+        };
+        let fin = first & FIN != 0;
+        let short = second & !MASKED;
+        if opcode.is_control() {
+            if !fin {
+                return Err(Violation::ControlFragmented);
+            }
+            if usize::from(short) > MAX_CONTROL {
+                return Err(Violation::ControlTooLong);
+            }
+        }
+        let (len, rest) = match short {
+            126 => match rest.split_first_chunk() {
+                Some((long, rest)) => (u64::from(u16::from_be_bytes(*long)), rest),
+                None => return Ok(None),
+            },
+            127 => match rest.split_first_chunk() {
+                Some((long, rest)) => (u64::from_be_bytes(*long), rest),
+                None => return Ok(None),
+            },
+            short => (u64::from(short), rest),
+        };
+        // "The minimal number of bytes MUST be used"; the top bit MUST be 0.
+        let fits = match short {
+            126 => len > 125,
+            127 => len > 0xffff && len >> 63 == 0,
+            _ => true,
+        };
+        if !fits {
+            return Err(Violation::Length);
+        }
+        let (mask, rest) = match second & MASKED != 0 {
+            true => match rest.split_first_chunk() {
+                Some((key, rest)) => (Some(*key), rest),
+                None => return Ok(None),
+            },
+            false => (None, rest),
+        };
+        let header = Self {
+            fin,
+            opcode,
+            mask,
+            len,
+        };
+        Ok(Some((header, bytes.len() - rest.len())))
+    }
+
+    /// Encodes the header; the result is [`Encoded::as_slice`].
+    #[inline]
+    pub(crate) fn encode(&self) -> Encoded {
+        let mut bytes = [0; MAX];
+        bytes[0] = self.opcode.bits() | if self.fin { FIN } else { 0 };
+        let mut end = match self.len {
+            0..=125 => {
+                bytes[1] = self.len as u8;
+                2
+            }
+            126..=0xffff => {
+                bytes[1] = 126;
+                bytes[2..4].copy_from_slice(&(self.len as u16).to_be_bytes());
+                4
+            }
+            _ => {
+                bytes[1] = 127;
+                bytes[2..10].copy_from_slice(&self.len.to_be_bytes());
+                10
+            }
+        };
+        if let Some(key) = self.mask {
+            bytes[1] |= MASKED;
+            bytes[end..end + 4].copy_from_slice(&key);
+            end += 4;
+        }
+        Encoded { bytes, end }
+    }
+}
+
+/// A header as it stands on the wire.
+pub(crate) struct Encoded {
+    bytes: [u8; MAX],
+    end: usize,
+}
+
+impl Encoded {
+    #[inline]
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.end]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(opcode: OpCode, len: u64, mask: Option<[u8; 4]>) -> Header {
+        Header {
+            fin: true,
+            opcode,
+            mask,
+            len,
+        }
+    }
+
+    #[test]
+    fn every_length_form_reads_back_at_its_borders() {
+        for len in [0, 1, 125, 126, 0xffff, 0x1_0000, u64::MAX >> 1] {
+            for mask in [None, Some([1, 2, 3, 4])] {
+                let header = header(OpCode::Binary, len, mask);
+                let encoded = header.encode();
+                let bytes = encoded.as_slice();
+                assert_eq!(Header::decode(bytes), Ok(Some((header, bytes.len()))));
+                for end in 0..bytes.len() {
+                    assert_eq!(Header::decode(&bytes[..end]), Ok(None), "{len} {end}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_that_is_not_in_its_shortest_form_is_refused() {
+        for bytes in [
+            &[0x82, 126, 0, 125][..],
+            &[0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff],
+            &[0x82, 127, 0x80, 0, 0, 0, 0, 1, 0, 0],
+        ] {
+            assert_eq!(Header::decode(bytes), Err(Violation::Length), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn two_bytes_are_enough_to_refuse() {
+        for bit in [0x40, 0x20, 0x10] {
+            assert_eq!(
+                Header::decode(&[0x81 | bit, 127]),
+                Err(Violation::ReservedBits)
+            );
+        }
+        for opcode in [3, 4, 5, 6, 7, 0xb, 0xc, 0xd, 0xe, 0xf] {
+            assert_eq!(
+                Header::decode(&[0x80 | opcode, 127]),
+                Err(Violation::ReservedOpcode(opcode))
+            );
+        }
+        assert_eq!(
+            Header::decode(&[0x09, 0]),
+            Err(Violation::ControlFragmented)
+        );
+        assert_eq!(Header::decode(&[0x89, 126]), Err(Violation::ControlTooLong));
+    }
+}

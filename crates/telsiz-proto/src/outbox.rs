@@ -1,0 +1,210 @@
+//! Encoded bytes on their way to the transport.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes};
+
+/// Owned payloads from this size on go by reference: below it a copy costs
+/// less than another element of a vectored write.
+const BY_REFERENCE: usize = 2048;
+
+/// Encoded frames that the transport has not taken yet, in order.
+///
+/// A driver lends one to a connection, writes [`Outbox::slices`] in one
+/// vectored write and says with [`Outbox::advance`] how much was taken. What
+/// is left belongs to that connection; an outbox that was emptied can serve the
+/// next one.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// Headers and small payloads.
+    bytes: Vec<u8>,
+    /// How many of `bytes` were written.
+    written: usize,
+    /// Large payloads; each stands before `bytes[position..]`.
+    large: VecDeque<(usize, Bytes)>,
+    /// The bytes in `large`.
+    large_len: usize,
+}
+
+impl Outbox {
+    /// Whether everything was written.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of bytes to write.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.bytes.len() - self.written + self.large_len
+    }
+
+    /// What is to be written next, if it lies in one piece.
+    #[inline]
+    pub fn contiguous(&self) -> Option<&[u8]> {
+        self.large.is_empty().then(|| &self.bytes[self.written..])
+    }
+
+    /// Fills `slices` with what is to be written next, and returns those filled.
+    pub fn slices<'s, 'a>(&'a self, slices: &'s mut [IoSlice<'a>]) -> &'s [IoSlice<'a>] {
+        let mut filled = 0;
+        let mut from = self.written;
+        let larges = self
+            .large
+            .iter()
+            .map(|(position, payload)| (*position, &payload[..]));
+        for (position, payload) in larges.chain([(self.bytes.len(), &[][..])]) {
+            for piece in [&self.bytes[from..position], payload] {
+                if !piece.is_empty() {
+                    let Some(slot) = slices.get_mut(filled) else {
+                        return slices;
+                    };
+                    *slot = IoSlice::new(piece);
+                    filled += 1;
+                }
+            }
+            from = position;
+        }
+        &slices[..filled]
+    }
+
+    /// Says that the first `n` bytes were written.
+    pub fn advance(&mut self, mut n: usize) {
+        while let Some((position, payload)) = self.large.front_mut() {
+            let before = *position - self.written;
+            if n < before {
+                break;
+            }
+            n -= before;
+            self.written = *position;
+            let taken = n.min(payload.len());
+            payload.advance(taken);
+            self.large_len -= taken;
+            n -= taken;
+            if !payload.is_empty() {
+                return;
+            }
+            self.large.pop_front();
+        }
+        self.written = (self.written + n).min(self.bytes.len());
+        if self.is_empty() {
+            self.bytes.clear();
+            self.written = 0;
+        }
+    }
+
+    /// Drops what was written and spare memory: for an outbox that is kept.
+    pub fn compact(&mut self) {
+        self.bytes.drain(..self.written);
+        for (position, _) in &mut self.large {
+            *position -= self.written;
+        }
+        self.written = 0;
+        self.bytes.shrink_to(self.bytes.len() * 2);
+        self.large.shrink_to(self.large.len() * 2);
+    }
+
+    /// The memory that is held beyond what is to be written.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Appends bytes by copy.
+    #[inline]
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Appends owned bytes: by reference, or by copy if they are few.
+    #[inline]
+    pub(crate) fn put_owned(&mut self, bytes: Bytes) {
+        if bytes.len() < BY_REFERENCE {
+            self.put(&bytes);
+        } else {
+            self.large_len += bytes.len();
+            self.large.push_back((self.bytes.len(), bytes));
+        }
+    }
+
+    /// Appends bytes by copy and lends the copy, to be masked.
+    #[inline]
+    pub(crate) fn put_mut(&mut self, bytes: &[u8]) -> &mut [u8] {
+        let at = self.bytes.len();
+        self.put(bytes);
+        &mut self.bytes[at..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes at most `step` bytes at a time through at most `width` slices.
+    fn drain(mut outbox: Outbox, step: usize, width: usize) -> Vec<u8> {
+        let mut written = Vec::new();
+        while !outbox.is_empty() {
+            let mut slices = vec![IoSlice::new(&[]); width];
+            let before = written.len();
+            for slice in outbox.slices(&mut slices) {
+                let room = step - (written.len() - before);
+                written.extend_from_slice(&slice[..slice.len().min(room)]);
+            }
+            let n = written.len() - before;
+            assert!(n > 0);
+            outbox.advance(n);
+        }
+        assert_eq!(outbox.len(), 0);
+        written
+    }
+
+    fn mixed() -> (Outbox, Vec<u8>) {
+        let mut outbox = Outbox::default();
+        let mut expected = Vec::new();
+        for (i, len) in [3, BY_REFERENCE, BY_REFERENCE + 7, 0, 5, BY_REFERENCE, 1]
+            .into_iter()
+            .enumerate()
+        {
+            let bytes = vec![i as u8; len];
+            expected.extend_from_slice(&bytes);
+            outbox.put_owned(bytes.into());
+        }
+        (outbox, expected)
+    }
+
+    #[test]
+    fn partial_writes_keep_every_byte_in_order() {
+        for step in [1, 2, 4, 100, BY_REFERENCE, BY_REFERENCE + 3, 100_000] {
+            for width in [1, 2, 3, 16] {
+                let (outbox, expected) = mixed();
+                assert_eq!(outbox.len(), expected.len());
+                assert_eq!(drain(outbox, step, width), expected, "{step} {width}");
+            }
+        }
+    }
+
+    #[test]
+    fn compacting_between_writes_changes_nothing() {
+        for first in 0..3 * BY_REFERENCE {
+            let (mut outbox, expected) = mixed();
+            if first > expected.len() {
+                break;
+            }
+            outbox.advance(first);
+            outbox.compact();
+            outbox.put(b"more");
+            let rest = drain(outbox, 1000, 4);
+            assert_eq!(rest, [&expected[first..], b"more"].concat());
+        }
+    }
+
+    #[test]
+    fn few_bytes_are_one_piece() {
+        let mut outbox = Outbox::default();
+        outbox.put(b"ab");
+        outbox.put_owned(Bytes::from_static(b"cd"));
+        assert_eq!(outbox.contiguous(), Some(&b"abcd"[..]));
+        outbox.advance(3);
+        assert_eq!(outbox.contiguous(), Some(&b"d"[..]));
+    }
+}
