@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 /// `BytesMut` (pieces are owned and share its allocation).
 pub trait Source {
     /// A piece that was taken.
-    type Piece: AsRef<[u8]> + AsMut<[u8]>;
+    type Piece: Piece;
 
     /// What is there.
     fn bytes(&self) -> &[u8];
@@ -18,6 +18,24 @@ pub trait Source {
 
     /// Takes the first `n` bytes; at most all of them.
     fn take(&mut self, n: usize) -> Self::Piece;
+}
+
+/// Bytes that were taken out of a [`Source`].
+pub trait Piece: AsRef<[u8]> + AsMut<[u8]> {
+    /// The bytes as owned ones: a copy if they were borrowed.
+    fn into_bytes(self) -> Bytes;
+}
+
+impl Piece for &mut [u8] {
+    fn into_bytes(self) -> Bytes {
+        Bytes::copy_from_slice(self)
+    }
+}
+
+impl Piece for BytesMut {
+    fn into_bytes(self) -> Bytes {
+        self.freeze()
+    }
 }
 
 /// Borrowed bytes: what a plain function may look at before the next read.
@@ -81,7 +99,7 @@ pub enum Payload<P> {
     Gathered(BytesMut),
 }
 
-impl<P: AsRef<[u8]> + AsMut<[u8]>> Payload<P> {
+impl<P: Piece> Payload<P> {
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
         match self {
@@ -97,13 +115,12 @@ impl<P: AsRef<[u8]> + AsMut<[u8]>> Payload<P> {
             Self::Gathered(bytes) => bytes,
         }
     }
-}
 
-impl Payload<BytesMut> {
-    /// The bytes, without a copy.
+    /// The bytes as owned ones: a copy if they were borrowed from the input.
     pub fn into_bytes(self) -> Bytes {
         match self {
-            Self::Lent(bytes) | Self::Gathered(bytes) => bytes.freeze(),
+            Self::Lent(piece) => piece.into_bytes(),
+            Self::Gathered(bytes) => bytes.freeze(),
         }
     }
 }

@@ -25,7 +25,7 @@ pub use self::config::{Config, Keepalive, Limits};
 pub use self::connection::{Cause, Connection, Event, Incoming, Outcome, Role, State};
 pub use self::error::{Exceeded, Fault, SendError, Violation};
 pub use self::frame::OpCode;
-pub use self::input::{Input, Payload, Source};
+pub use self::input::{Input, Payload, Piece, Source};
 pub use self::message::{Kind, Message, NotUtf8, Text};
 pub use self::outbox::Outbox;
 pub use self::prepared::Prepared;

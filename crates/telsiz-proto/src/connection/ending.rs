@@ -91,9 +91,14 @@ impl Ending {
         self.timed_out = true;
     }
 
-    /// The body of the Close frame, if it has to go out now.
+    /// Whether the Close frame has to go out.
+    pub(super) fn wants_transmit(&self) -> bool {
+        self.sent.is_some() && self.allows_last_words()
+    }
+
+    /// The body of the Close frame, if it has to go out.
     pub(super) fn transmit(&mut self) -> Option<Vec<u8>> {
-        if self.transmitted || self.is_over() {
+        if !self.wants_transmit() {
             return None;
         }
         let frame = self.sent.as_ref()?;

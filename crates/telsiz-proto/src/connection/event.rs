@@ -1,10 +1,8 @@
 //! What a connection tells its driver.
 
-use bytes::BytesMut;
-
 use crate::close::CloseFrame;
 use crate::frame::utf8;
-use crate::input::Payload;
+use crate::input::{Payload, Piece};
 use crate::message::{Kind, Message};
 
 /// What came from the peer.
@@ -28,7 +26,7 @@ pub struct Incoming<P> {
     pub(super) payload: Payload<P>,
 }
 
-impl<P: AsRef<[u8]> + AsMut<[u8]>> Incoming<P> {
+impl<P: Piece> Incoming<P> {
     /// Whether it is text or binary.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -47,10 +45,13 @@ impl<P: AsRef<[u8]> + AsMut<[u8]>> Incoming<P> {
             Kind::Binary => None,
         }
     }
-}
 
-impl Incoming<BytesMut> {
-    /// The message, without a copy.
+    /// Whether the payload is a piece of the input, rather than gathered.
+    pub fn is_lent(&self) -> bool {
+        matches!(self.payload, Payload::Lent(_))
+    }
+
+    /// The message as an owned one: a copy if it was borrowed from the input.
     pub fn into_message(self) -> Message {
         Message::from_checked(self.kind, self.payload.into_bytes())
     }

@@ -236,6 +236,12 @@ impl Connection {
         }
     }
 
+    /// Whether [`Connection::transmit`] has something to encode.
+    #[inline]
+    pub fn wants_transmit(&self) -> bool {
+        self.waiting.is_some() || self.ending.as_ref().is_some_and(|e| e.wants_transmit())
+    }
+
     /// Encodes the control frames that wait: pong, ping, Close, in that order.
     ///
     /// A driver whose transport refuses bytes calls this only when everything

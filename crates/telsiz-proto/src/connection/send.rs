@@ -6,6 +6,7 @@ use super::{Connection, Incoming, Role};
 use crate::error::SendError;
 use crate::frame::header::{Header, MAX_CONTROL};
 use crate::frame::{OpCode, mask};
+use crate::input::Piece;
 use crate::message::{Kind, Message};
 use crate::outbox::Outbox;
 use crate::prepared::Prepared;
@@ -46,7 +47,7 @@ impl Connection {
     /// Sends a message that came from a peer, by copy.
     pub fn forward<P>(&mut self, message: &Incoming<P>, out: &mut Outbox) -> Result<(), SendError>
     where
-        P: AsRef<[u8]> + AsMut<[u8]>,
+        P: Piece,
     {
         self.check_send()?;
         self.encode(message.kind().into(), message.as_bytes(), out);
@@ -62,7 +63,7 @@ impl Connection {
         out: &mut Outbox,
     ) -> Result<&'m [u8], SendError>
     where
-        P: AsRef<[u8]> + AsMut<[u8]>,
+        P: Piece,
     {
         self.check_send()?;
         let opcode = message.kind().into();
