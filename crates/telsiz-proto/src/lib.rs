@@ -28,7 +28,7 @@ pub use self::frame::OpCode;
 pub use self::input::{Input, Payload, Piece, Source};
 pub use self::message::{Kind, Message, NotUtf8, Text};
 pub use self::outbox::Outbox;
-pub use self::prepared::Prepared;
+pub use self::prepared::{Outgoing, Prepared};
 
 mod close;
 mod config;

@@ -46,15 +46,20 @@ impl Outbox {
         self.large.is_empty().then(|| &self.bytes[self.written..])
     }
 
-    /// Fills `slices` with what is to be written next, and returns those filled.
-    pub fn slices<'s, 'a>(&'a self, slices: &'s mut [IoSlice<'a>]) -> &'s [IoSlice<'a>] {
+    /// Fills `slices` with what is to be written next and with the `lent` bytes
+    /// behind it, and returns those filled.
+    pub fn slices<'s, 'a>(
+        &'a self,
+        lent: &'a [u8],
+        slices: &'s mut [IoSlice<'a>],
+    ) -> &'s [IoSlice<'a>] {
         let mut filled = 0;
         let mut from = self.written;
         let larges = self
             .large
             .iter()
             .map(|(position, payload)| (*position, &payload[..]));
-        for (position, payload) in larges.chain([(self.bytes.len(), &[][..])]) {
+        for (position, payload) in larges.chain([(self.bytes.len(), lent)]) {
             for piece in [&self.bytes[from..position], payload] {
                 if !piece.is_empty() {
                     let Some(slot) = slices.get_mut(filled) else {
@@ -92,6 +97,14 @@ impl Outbox {
             self.bytes.clear();
             self.written = 0;
         }
+    }
+
+    /// Says that the first `n` bytes were written, of those here and of the
+    /// `lent` ones behind them. Of the lent ones that were not, a copy is kept.
+    pub fn advance_lent(&mut self, n: usize, lent: &[u8]) {
+        let own = self.len().min(n);
+        self.advance(own);
+        self.put(&lent[n - own..]);
     }
 
     /// Drops what was written and spare memory: for an outbox that is kept.
@@ -146,7 +159,7 @@ mod tests {
         while !outbox.is_empty() {
             let mut slices = vec![IoSlice::new(&[]); width];
             let before = written.len();
-            for slice in outbox.slices(&mut slices) {
+            for slice in outbox.slices(&[], &mut slices) {
                 let room = step - (written.len() - before);
                 written.extend_from_slice(&slice[..slice.len().min(room)]);
             }
@@ -180,6 +193,24 @@ mod tests {
                 assert_eq!(outbox.len(), expected.len());
                 assert_eq!(drain(outbox, step, width), expected, "{step} {width}");
             }
+        }
+    }
+
+    #[test]
+    fn what_was_lent_and_not_written_is_kept() {
+        let lent = [9; 10];
+        let (outbox, mut expected) = mixed();
+        expected.extend_from_slice(&lent);
+        for written in [0, 1, outbox.len(), outbox.len() + 1, expected.len()] {
+            let (mut outbox, _) = mixed();
+            let mut slices = [IoSlice::new(&[]); 16];
+            let slices = outbox.slices(&lent, &mut slices);
+            assert_eq!(
+                slices.iter().map(|s| s.len()).sum::<usize>(),
+                expected.len()
+            );
+            outbox.advance_lent(written, &lent);
+            assert_eq!(drain(outbox, 100, 16), &expected[written..]);
         }
     }
 

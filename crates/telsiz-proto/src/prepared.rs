@@ -56,17 +56,38 @@ impl Prepared {
     }
 }
 
-impl From<Message> for Prepared {
-    fn from(message: Message) -> Self {
-        Self::new(message)
-    }
-}
-
 impl From<Kind> for OpCode {
     fn from(kind: Kind) -> Self {
         match kind {
             Kind::Text => Self::Text,
             Kind::Binary => Self::Binary,
         }
+    }
+}
+
+/// A message on its way out: an owned one, or one that is encoded already.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    /// Encoded for this connection alone.
+    Message(Message),
+    /// Encoded once for many.
+    Prepared(Prepared),
+}
+
+impl<M: Into<Message>> From<M> for Outgoing {
+    fn from(message: M) -> Self {
+        Self::Message(message.into())
+    }
+}
+
+impl From<Prepared> for Outgoing {
+    fn from(message: Prepared) -> Self {
+        Self::Prepared(message)
+    }
+}
+
+impl From<&Prepared> for Outgoing {
+    fn from(message: &Prepared) -> Self {
+        Self::Prepared(message.clone())
     }
 }

@@ -1,1 +1,52 @@
-//! telsiz
+//! WebSockets on tokio: strict, fast, light.
+//!
+//! [`connect`] opens a [`WebSocket`] to a server, [`serve`] makes a server that
+//! gives one to each of its handlers. Both work on current-thread and
+//! multi-thread runtimes (with I/O and time enabled).
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut ws = telsiz::connect("ws://127.0.0.1:8000/echo").await?;
+//! ws.send("Merhaba!").await?;
+//! while let Some(message) = ws.recv().await? {
+//!     println!("{}", message.as_text().unwrap_or("(binary)"));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # When bytes go out
+//!
+//! `send` writes at once. `feed` queues: what was fed goes out in one write when
+//! `recv` has to wait, when more than the write buffer is queued, or with
+//! `flush`. Answering messages with `feed` in a `recv` loop is therefore the
+//! efficient way, and [`WebSocket::run`] the most efficient one.
+
+pub use telsiz_proto::handshake::{HandshakeError, HeadError, RequestError};
+pub use telsiz_proto::{
+    Cause, CloseCode, CloseFrame, CloseReasonTooLong, Exceeded, Fault, Incoming, Kind, Message,
+    NotUtf8, Outcome, Outgoing, Prepared, SendError, State, Text, Violation,
+};
+
+pub use self::client::{Connect, ConnectError, connect};
+pub use self::error::{Error, PingError, TrySendError};
+pub use self::link::Io;
+pub use self::options::Options;
+pub use self::replies::Replies;
+pub use self::server::{Finished, RouteError, Serve, Stopper, Upgrade, serve};
+pub use self::split::{Receiver, Sender};
+pub use self::tls::{ClientTls, ServerTls, TlsError, Transport};
+pub use self::websocket::WebSocket;
+
+mod client;
+mod error;
+mod finish;
+mod link;
+mod options;
+mod pings;
+mod replies;
+mod scratch;
+mod server;
+mod split;
+mod tls;
+mod websocket;

@@ -1,5 +1,7 @@
 //! What a connection tells its driver.
 
+use bytes::BytesMut;
+
 use crate::close::CloseFrame;
 use crate::frame::utf8;
 use crate::input::{Payload, Piece};
@@ -54,5 +56,16 @@ impl<P: Piece> Incoming<P> {
     /// The message as an owned one: a copy if it was borrowed from the input.
     pub fn into_message(self) -> Message {
         Message::from_checked(self.kind, self.payload.into_bytes())
+    }
+}
+
+impl Incoming<BytesMut> {
+    /// The same message, whatever lends the input: as if it had been gathered.
+    pub fn into_gathered<P>(self) -> Incoming<P> {
+        let (Payload::Lent(bytes) | Payload::Gathered(bytes)) = self.payload;
+        Incoming {
+            kind: self.kind,
+            payload: Payload::Gathered(bytes),
+        }
     }
 }

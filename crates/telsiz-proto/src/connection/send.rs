@@ -9,7 +9,7 @@ use crate::frame::{OpCode, mask};
 use crate::input::Piece;
 use crate::message::{Kind, Message};
 use crate::outbox::Outbox;
-use crate::prepared::Prepared;
+use crate::prepared::Outgoing;
 
 /// Sending. Each call encodes a whole frame into the outbox or, if it fails,
 /// nothing.
@@ -23,9 +23,23 @@ impl Connection {
         }
     }
 
-    /// Sends an owned message. A large payload goes by reference.
-    pub fn send(&mut self, message: Message, out: &mut Outbox) -> Result<(), SendError> {
+    /// Sends a message. A large payload goes by reference.
+    pub fn send(
+        &mut self,
+        message: impl Into<Outgoing>,
+        out: &mut Outbox,
+    ) -> Result<(), SendError> {
         self.check_send()?;
+        let message = match message.into() {
+            Outgoing::Message(message) => message,
+            Outgoing::Prepared(prepared) => match self.role {
+                Role::Server => {
+                    out.put_owned(prepared.plain().clone());
+                    return Ok(());
+                }
+                Role::Client { .. } => prepared.message().clone(),
+            },
+        };
         self.encode_owned(message.kind().into(), true, message.into_bytes(), out);
         Ok(())
     }
@@ -72,18 +86,6 @@ impl Connection {
             mask::apply(&mut key, payload);
         }
         Ok(payload)
-    }
-
-    /// Sends a message that is encoded already. Copies nothing but small ones.
-    pub fn send_prepared(&mut self, message: &Prepared, out: &mut Outbox) -> Result<(), SendError> {
-        match self.role {
-            Role::Server => {
-                self.check_send()?;
-                out.put_owned(message.plain().clone());
-                Ok(())
-            }
-            Role::Client { .. } => self.send(message.message().clone(), out),
-        }
     }
 
     /// Sends a fragment of a message: the first one opens it, the one with

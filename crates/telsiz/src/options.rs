@@ -1,0 +1,174 @@
+//! Settings of connections.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use telsiz_proto::{Config, Fault, Message};
+
+/// Makes the message that is sent before the Close frame that answers a fault.
+type LastWords = dyn Fn(&Fault) -> Option<Message> + Send + Sync;
+
+/// The settings of a connection, the same for clients and servers.
+///
+/// The defaults are right for most: 1 MiB messages, pings every 20 s, 10 s for
+/// each handshake. A time of `None` is never.
+#[derive(Clone)]
+pub struct Options {
+    pub(crate) config: Config,
+    pub(crate) open_timeout: Option<Duration>,
+    pub(crate) write_buffer: usize,
+    pub(crate) nodelay: bool,
+    pub(crate) last_words: Option<Arc<LastWords>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            config: Config::default(),
+            open_timeout: Some(Duration::from_secs(10)),
+            write_buffer: 64 * 1024,
+            nodelay: true,
+            last_words: None,
+        }
+    }
+}
+
+impl Options {
+    /// The largest message that is accepted, in bytes; 1 MiB by default. A
+    /// larger one closes the connection with 1009.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.config.limits.message_size = bytes;
+        self
+    }
+
+    /// The most frames that a message may have; 16,384 by default. One with
+    /// more closes the connection with 1008.
+    pub fn max_fragments(mut self, frames: u32) -> Self {
+        self.config.limits.fragments = frames;
+        self
+    }
+
+    /// How long the opening handshake may take; 10 s by default.
+    pub fn open_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.open_timeout = timeout.into();
+        self
+    }
+
+    /// How long the peer may take to finish the closing handshake; 10 s by
+    /// default.
+    pub fn close_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.config.close_timeout = timeout.into();
+        self
+    }
+
+    /// The time between pings; 20 s by default.
+    pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.config.keepalive.interval = interval.into();
+        self
+    }
+
+    /// How long nothing at all may come from the peer after a ping before the
+    /// connection counts as lost; 20 s by default.
+    pub fn ping_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.config.keepalive.timeout = timeout.into();
+        self
+    }
+
+    /// How many bytes may wait for a peer that reads slowly before sending has
+    /// to wait; 64 KiB by default. The message that crosses the line still goes
+    /// in.
+    pub fn write_buffer(mut self, bytes: usize) -> Self {
+        self.write_buffer = bytes;
+        self
+    }
+
+    /// Whether small packets go out at once (`TCP_NODELAY`); on by default.
+    pub fn nodelay(mut self, nodelay: bool) -> Self {
+        self.nodelay = nodelay;
+        self
+    }
+
+    /// A message to send before the Close frame when the peer broke a rule or
+    /// went over a limit, for clients that read messages and not close codes.
+    pub fn last_words(
+        mut self,
+        make: impl Fn(&Fault) -> Option<Message> + Send + Sync + 'static,
+    ) -> Self {
+        self.last_words = Some(Arc::new(make));
+        self
+    }
+
+    pub(crate) fn share(self) -> Shared {
+        Shared(Arc::new(Settings {
+            config: Arc::new(self.config.clone()),
+            options: self,
+        }))
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("config", &self.config)
+            .field("open_timeout", &self.open_timeout)
+            .field("write_buffer", &self.write_buffer)
+            .field("nodelay", &self.nodelay)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Options that many connections share: cloning counts a reference.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared(Arc<Settings>);
+
+#[derive(Debug)]
+struct Settings {
+    config: Arc<Config>,
+    options: Options,
+}
+
+impl Shared {
+    pub(crate) fn config(&self) -> Arc<Config> {
+        self.0.config.clone()
+    }
+}
+
+impl std::ops::Deref for Shared {
+    type Target = Options;
+
+    fn deref(&self) -> &Options {
+        &self.0.options
+    }
+}
+
+/// Passes the setters of [`Options`] on to a builder with a field `options`.
+macro_rules! option_setters {
+    () => {
+        option_setters! {
+            max_message_size: usize,
+            max_fragments: u32,
+            open_timeout: impl Into<Option<std::time::Duration>>,
+            close_timeout: impl Into<Option<std::time::Duration>>,
+            ping_interval: impl Into<Option<std::time::Duration>>,
+            ping_timeout: impl Into<Option<std::time::Duration>>,
+            write_buffer: usize,
+        }
+    };
+    ($($name:ident: $type:ty),* $(,)?) => {
+        $(
+            #[doc = concat!("See [`Options::", stringify!($name), "`](crate::Options::", stringify!($name), ").")]
+            pub fn $name(mut self, value: $type) -> Self {
+                self.options = self.options.$name(value);
+                self
+            }
+        )*
+
+        /// Replaces all the options.
+        pub fn options(mut self, options: $crate::Options) -> Self {
+            self.options = options;
+            self
+        }
+    };
+}
+pub(crate) use option_setters;

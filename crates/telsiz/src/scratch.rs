@@ -1,0 +1,58 @@
+//! What all connections of a thread share while they work: a buffer to read
+//! into and an outbox to encode into. An idle connection holds neither.
+//!
+//! Both are taken out of their cell and put back within one poll, so that no
+//! future holds on to them across an `.await`.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use telsiz_proto::Outbox;
+use tokio::io::AsyncRead;
+use tokio_util::io::poll_read_buf;
+
+/// How much is read at once.
+const READ: usize = 64 * 1024;
+
+/// While pieces of the read buffer are held by someone, the room behind them
+/// is used as long as it has this many bytes.
+const READ_AT_LEAST: usize = 16 * 1024;
+
+/// An outbox with more memory than this is not kept.
+const OUTBOX: usize = 256 * 1024;
+
+thread_local! {
+    static READ_BUFFER: Cell<BytesMut> = Cell::default();
+    static SPARE_OUTBOX: Cell<Option<Box<Outbox>>> = Cell::default();
+}
+
+/// Reads what there is; empty at the end of the transport.
+pub(crate) fn poll_read<S>(io: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<BytesMut>>
+where
+    S: AsyncRead + Unpin,
+{
+    let mut buffer = READ_BUFFER.take();
+    if !buffer.try_reclaim(READ) && buffer.capacity() < READ_AT_LEAST {
+        buffer = BytesMut::with_capacity(READ);
+    }
+    let result = poll_read_buf(Pin::new(io), cx, &mut buffer);
+    let batch = buffer.split();
+    READ_BUFFER.set(buffer);
+    ready!(result)?;
+    Poll::Ready(Ok(batch))
+}
+
+/// An empty outbox.
+pub(crate) fn take_outbox() -> Box<Outbox> {
+    SPARE_OUTBOX.take().unwrap_or_default()
+}
+
+/// Gives an empty outbox back.
+pub(crate) fn give_outbox(outbox: Box<Outbox>) {
+    if outbox.is_empty() && outbox.capacity() <= OUTBOX {
+        SPARE_OUTBOX.set(Some(outbox));
+    }
+}

@@ -1,0 +1,145 @@
+//! A connection from its first byte to the task that serves it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response, StatusCode};
+use telsiz_proto::handshake::{
+    HeadError, MAX_HEAD, Opening, Refused, RequestReader, verify, wants_upgrade,
+};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::http_side::{HttpService, serve_http};
+use super::opening::{Responder, Way, refuse_raw};
+use super::registry::{Lease, Registry};
+use super::router::Router;
+use super::upgrade::Upgrade;
+use crate::options::Shared;
+use crate::tls::{ServerTls, Transport};
+
+/// What a server, or one of its workers, serves its connections with.
+pub(super) struct Site {
+    pub(super) router: Arc<Router>,
+    pub(super) http: Option<HttpService>,
+    pub(super) tls: Option<ServerTls>,
+    pub(super) options: Shared,
+    pub(super) registry: Arc<Registry>,
+    /// Tells HTTP connections and unfinished handshakes that the server stops.
+    pub(super) stopping: CancellationToken,
+}
+
+/// The first request of a connection.
+enum First {
+    Upgrade(Request<()>, Opening),
+    Refused(Refused),
+    /// Something else, which is still in the buffer.
+    Http,
+    Malformed(HeadError),
+}
+
+impl Site {
+    /// Serves a connection that was just accepted, up to its upgrade; a handler
+    /// serves it from there in a task of its own.
+    pub(super) async fn serve(self: Arc<Self>, tcp: TcpStream, remote: SocketAddr, lease: Lease) {
+        // A connection that cannot be set up so is served all the same.
+        let _ = tcp.set_nodelay(self.options.nodelay);
+        let opening = self.open(tcp);
+        let opened = match self.options.open_timeout {
+            Some(limit) => tokio::select! {
+                opened = timeout(limit, opening) => opened.ok().flatten(),
+                () = self.stopping.cancelled() => None,
+            },
+            None => opening.await,
+        };
+        // Who says nothing in time, or no TLS, gets no answer.
+        let Some((io, mut buffer, first)) = opened else {
+            return;
+        };
+        match first {
+            First::Upgrade(request, opening) => {
+                buffer = BytesMut::from(&buffer[..]);
+                let responder = Responder::new(Way::Raw { io, inbox: buffer });
+                self.route(request, remote, opening, responder, lease);
+            }
+            First::Refused(refused) => refuse_raw(io, &refused.response()).await,
+            First::Malformed(error) => {
+                let mut response = Response::new(Bytes::from(format!("{error}\n")));
+                *response.status_mut() = error.status();
+                refuse_raw(io, &response).await;
+            }
+            First::Http => match self.http.clone() {
+                Some(http) => serve_http(self, http, io, buffer, remote).await,
+                None => refuse_raw(io, &Refused::Upgrade.response()).await,
+            },
+        }
+    }
+
+    /// TLS, if it is asked for, and the head of the first request.
+    async fn open(&self, tcp: TcpStream) -> Option<(Transport, BytesMut, First)> {
+        let mut io = match &self.tls {
+            Some(tls) => match tls.accept(tcp).await {
+                Ok(io) => io,
+                Err(error) => {
+                    tracing::debug!(%error, "TLS handshake failed");
+                    return None;
+                }
+            },
+            None => tcp.into(),
+        };
+        let mut buffer = BytesMut::with_capacity(1024);
+        let mut reader = RequestReader::default();
+        let first = loop {
+            if buffer.len() >= MAX_HEAD {
+                break First::Malformed(HeadError::TooLarge);
+            }
+            if io.read_buf(&mut buffer).await.ok()? == 0 {
+                return None;
+            }
+            match reader.handle_input(&buffer) {
+                Ok(None) => {}
+                Ok(Some((request, len))) => {
+                    if !wants_upgrade(&request) {
+                        break First::Http;
+                    }
+                    let _ = buffer.split_to(len);
+                    break match verify(&request) {
+                        Ok(opening) => First::Upgrade(request, opening),
+                        Err(refused) => First::Refused(refused),
+                    };
+                }
+                Err(error) => break First::Malformed(error),
+            }
+        };
+        Some((io, buffer, first))
+    }
+
+    /// Gives an upgrade to the handler of its path.
+    pub(super) fn route(
+        &self,
+        request: Request<()>,
+        remote: SocketAddr,
+        opening: Opening,
+        responder: Responder,
+        lease: Lease,
+    ) {
+        let Some((handler, params)) = self.router.find(request.uri().path()) else {
+            let mut response = Response::new(Bytes::from_static(b"nothing is served here\n"));
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            tokio::spawn(responder.refuse(response));
+            return;
+        };
+        handler(Upgrade::new(
+            request,
+            params,
+            remote,
+            opening,
+            responder,
+            lease,
+            self.options.clone(),
+        ));
+    }
+}

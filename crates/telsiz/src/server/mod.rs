@@ -1,0 +1,15 @@
+//! Serving: one port for WebSockets and HTTP.
+
+pub(crate) use self::registry::Lease;
+pub use self::router::RouteError;
+pub use self::serve::{Serve, Stopper, serve};
+pub use self::upgrade::{Finished, Upgrade};
+
+mod accept;
+mod http_side;
+mod opening;
+mod prefixed;
+mod registry;
+mod router;
+mod serve;
+mod upgrade;

@@ -1,0 +1,377 @@
+//! A server: its builder, its accept loop and its workers.
+
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+use std::{fmt, io};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use telsiz_proto::{CloseCode, CloseFrame};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::accept::Site;
+use super::http_side::{HttpService, service};
+use super::registry::{Lease, Registry};
+use super::router::{RouteError, Router, handler};
+use super::upgrade::{Finished, Upgrade};
+use crate::options::{Options, option_setters};
+use crate::tls::ServerTls;
+
+/// How long to wait after the first accept that failed for want of resources,
+/// and at most.
+const ACCEPT_RETRY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// How long a stop waits for connections by default.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves WebSockets, and HTTP if asked to, on `listener`.
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// use telsiz::Upgrade;
+///
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
+/// telsiz::serve(listener)
+///     .route("/echo", |request: Upgrade| async move {
+///         let mut ws = request.accept().await?;
+///         while let Some(message) = ws.recv().await? {
+///             ws.feed(message).await?;
+///         }
+///         Ok::<_, telsiz::Error>(())
+///     })
+///     .await
+/// # }
+/// ```
+pub fn serve(listener: TcpListener) -> Serve {
+    Serve {
+        listener,
+        router: Router::default(),
+        route_error: None,
+        http: None,
+        tls: None,
+        options: Options::default(),
+        workers: 0,
+        drain: DRAIN,
+        stopper: Stopper::default(),
+    }
+}
+
+/// A server being set up; await it to run it until it is stopped.
+pub struct Serve {
+    listener: TcpListener,
+    router: Router,
+    route_error: Option<RouteError>,
+    http: Option<HttpService>,
+    tls: Option<ServerTls>,
+    options: Options,
+    workers: usize,
+    drain: Duration,
+    stopper: Stopper,
+}
+
+impl Serve {
+    /// Serves upgrades of paths like `pattern` with `handle`, one task for each
+    /// connection. `{name}` stands for one segment, `{*name}` for the rest of
+    /// the path; see [`Upgrade::param`].
+    ///
+    /// A connection is closed with 1000 when its handler comes back, and with 1011
+    /// when it panics; no other is affected.
+    ///
+    /// Two patterns that cannot be told apart are an error when the server starts.
+    pub fn route<F, R>(mut self, pattern: &str, handle: F) -> Self
+    where
+        F: Fn(Upgrade) -> R + Send + Sync + 'static,
+        R: Future<Output: Finished> + Send + 'static,
+    {
+        if let Err(error) = self.router.insert(pattern, handler(handle)) {
+            self.route_error.get_or_insert(error);
+        }
+        self
+    }
+
+    /// Serves upgrades of all other paths, which are answered with 404 otherwise.
+    pub fn fallback<F, R>(mut self, handle: F) -> Self
+    where
+        F: Fn(Upgrade) -> R + Send + Sync + 'static,
+        R: Future<Output: Finished> + Send + 'static,
+    {
+        self.router.fallback = Some(handler(handle));
+        self
+    }
+
+    /// Serves requests that are no upgrade, which are answered with 426
+    /// otherwise. The address of the client is in the extensions of the request as
+    /// a `SocketAddr`. An axum router plugs in as
+    ///
+    /// ```ignore
+    /// .http(move |request| router.clone().oneshot(request))
+    /// ```
+    pub fn http<F, R, B, E>(mut self, answer: F) -> Self
+    where
+        F: Fn(Request<Incoming>) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Response<B>, E>> + Send + 'static,
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+            + Send
+            + 'static,
+        E: fmt::Display,
+    {
+        self.http = Some(service(answer));
+        self
+    }
+
+    /// Serves `wss:` and `https:` instead of `ws:` and `http:`.
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Serves connections on `workers` threads, each with a runtime of its own,
+    /// and gives each new connection to the one that has the fewest. Without
+    /// this they are tasks of the runtime in which the server is awaited.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// How long a stop waits for the connections to close; 10 s by default.
+    pub fn drain_timeout(mut self, limit: Duration) -> Self {
+        self.drain = limit;
+        self
+    }
+
+    /// What stops the server.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Stops the server when `signal` is ready.
+    pub fn stop_on(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        let stopper = self.stopper.clone();
+        tokio::spawn(async move {
+            let ended = stopper.token.clone();
+            tokio::select! {
+                () = signal => stopper.stop(),
+                () = ended.cancelled() => {}
+            }
+        });
+        self
+    }
+
+    option_setters!();
+
+    async fn run(self) -> io::Result<()> {
+        if let Some(error) = self.route_error {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
+        }
+        let router = Arc::new(self.router);
+        let options = self.options.share();
+        let site = || {
+            Arc::new(Site {
+                router: router.clone(),
+                http: self.http.clone(),
+                tls: self.tls.clone(),
+                options: options.clone(),
+                registry: Arc::new(Registry::default()),
+                stopping: CancellationToken::new(),
+            })
+        };
+        let workers: Vec<Worker> = match self.workers {
+            0 => vec![Worker::here(site())],
+            count => (0..count)
+                .map(|number| Worker::start(number, site(), self.drain))
+                .collect::<io::Result<_>>()?,
+        };
+        // However this future ends, nobody waits for the server any more.
+        let _ended = self.stopper.token.clone().drop_guard();
+        tokio::select! {
+            () = accept_all(&self.listener, &workers) => {}
+            () = self.stopper.token.cancelled() => {}
+        }
+        drop(self.listener);
+        let frame = self.stopper.frame();
+        for worker in &workers {
+            worker.site.registry.stop(frame.clone());
+            worker.site.stopping.cancel();
+        }
+        for worker in workers {
+            worker.finish(self.drain).await;
+        }
+        Ok(())
+    }
+}
+
+impl IntoFuture for Serve {
+    type Output = io::Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for Serve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve")
+            .field("listener", &self.listener)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Stops a server: no new connections; every open one is closed with a code and
+/// awaited, at most for the drain time-out.
+#[derive(Clone, Debug, Default)]
+pub struct Stopper {
+    token: CancellationToken,
+    frame: Arc<OnceLock<CloseFrame>>,
+}
+
+impl Stopper {
+    /// Stops it; connections are closed with 1001.
+    pub fn stop(&self) {
+        self.stop_with(CloseCode::GOING_AWAY);
+    }
+
+    /// Stops it; connections are closed with `frame`.
+    pub fn stop_with(&self, frame: impl Into<CloseFrame>) {
+        let _ = self.frame.set(frame.into());
+        self.token.cancel();
+    }
+
+    fn frame(&self) -> CloseFrame {
+        let default = || CloseCode::GOING_AWAY.into();
+        self.frame.get_or_init(default).clone()
+    }
+}
+
+/// Who serves the connections that are dealt to it.
+struct Worker {
+    site: Arc<Site>,
+    /// The way to a thread of its own, if it has one.
+    thread: Option<Thread>,
+}
+
+struct Thread {
+    connections: mpsc::UnboundedSender<Dealt>,
+    ended: oneshot::Receiver<()>,
+}
+
+type Dealt = (std::net::TcpStream, SocketAddr, Lease);
+
+impl Worker {
+    fn here(site: Arc<Site>) -> Self {
+        Self { site, thread: None }
+    }
+
+    fn start(number: usize, site: Arc<Site>, drain: Duration) -> io::Result<Self> {
+        // The accept loop is the only sender, and each element an open socket: their
+        // number bounds it.
+        let (connections, mut dealt) = mpsc::unbounded_channel::<Dealt>();
+        let (end, ended) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let local = site.clone();
+        thread::Builder::new()
+            .name(format!("telsiz-{number}"))
+            .spawn(move || {
+                runtime.block_on(async {
+                    while let Some((tcp, remote, lease)) = dealt.recv().await {
+                        match TcpStream::from_std(tcp) {
+                            Ok(tcp) => {
+                                tokio::spawn(local.clone().serve(tcp, remote, lease));
+                            }
+                            Err(error) => tracing::warn!(%error, "a connection was dropped"),
+                        }
+                    }
+                    let _ = timeout(drain, local.registry.emptied()).await;
+                });
+                // Connections that did not close in time are dropped with the runtime.
+                drop(runtime);
+                let _ = end.send(());
+            })?;
+        Ok(Self {
+            site,
+            thread: Some(Thread { connections, ended }),
+        })
+    }
+
+    fn deal(&self, tcp: TcpStream, remote: SocketAddr) {
+        let lease = self.site.registry.lease();
+        match &self.thread {
+            None => {
+                tokio::spawn(self.site.clone().serve(tcp, remote, lease));
+            }
+            Some(thread) => {
+                // It leaves this runtime for that of the worker.
+                if let Ok(tcp) = tcp.into_std() {
+                    let _ = thread.connections.send((tcp, remote, lease));
+                }
+            }
+        }
+    }
+
+    async fn finish(self, drain: Duration) {
+        match self.thread {
+            None => {
+                let _ = timeout(drain, self.site.registry.emptied()).await;
+            }
+            Some(Thread { connections, ended }) => {
+                drop(connections);
+                let _ = ended.await;
+            }
+        }
+    }
+}
+
+/// Accepts connections for ever, and deals each to the worker that has the
+/// fewest; the first of them in turn, if several have.
+async fn accept_all(listener: &TcpListener, workers: &[Worker]) {
+    let mut retry = ACCEPT_RETRY.0;
+    let mut turn = 0;
+    loop {
+        match listener.accept().await {
+            Ok((tcp, remote)) => {
+                retry = ACCEPT_RETRY.0;
+                turn = (turn + 1) % workers.len();
+                let (before, after) = workers.split_at(turn);
+                let fewest = after
+                    .iter()
+                    .chain(before)
+                    .min_by_key(|worker| worker.site.registry.len());
+                if let Some(worker) = fewest {
+                    worker.deal(tcp, remote);
+                }
+            }
+            // The client is to blame, and gone.
+            Err(error) if is_of_one_connection(&error) => {}
+            // We are short of something, most likely of file descriptors. The
+            // listener stays ready, so without a rest this would spin.
+            Err(error) => {
+                if retry == ACCEPT_RETRY.0 {
+                    tracing::error!(%error, "cannot accept connections; going on trying");
+                }
+                sleep(retry).await;
+                retry = (retry * 2).min(ACCEPT_RETRY.1);
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    [
+        ConnectionAborted,
+        ConnectionRefused,
+        ConnectionReset,
+        Interrupted,
+    ]
+    .contains(&error.kind())
+}

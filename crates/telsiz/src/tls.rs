@@ -1,0 +1,230 @@
+//! TLS, and the transports of this crate.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::{fmt, io};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+/// TCP, with or without TLS.
+#[derive(Debug)]
+pub struct Transport(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Transport {
+    /// The TCP connection underneath.
+    pub fn tcp(&self) -> &TcpStream {
+        match &self.0 {
+            Inner::Tcp(tcp) => tcp,
+            Inner::Tls(tls) => tls.get_ref().0,
+        }
+    }
+
+    /// Whether TLS protects it.
+    pub fn is_tls(&self) -> bool {
+        matches!(self.0, Inner::Tls(_))
+    }
+}
+
+impl From<TcpStream> for Transport {
+    fn from(tcp: TcpStream) -> Self {
+        Self(Inner::Tcp(tcp))
+    }
+}
+
+impl AsyncRead for Transport {
+    #[inline]
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            Inner::Tcp(tcp) => Pin::new(tcp).poll_read(cx, buffer),
+            Inner::Tls(tls) => Pin::new(tls).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    #[inline]
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.0 {
+            Inner::Tcp(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            Inner::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+        }
+    }
+
+    #[inline]
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.0 {
+            Inner::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
+            Inner::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    #[inline]
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            Inner::Tcp(tcp) => Pin::new(tcp).poll_flush(cx),
+            Inner::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            Inner::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Inner::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        }
+    }
+}
+
+/// TLS material cannot be used: the caller's fault.
+#[derive(Debug)]
+pub struct TlsError(String);
+
+impl TlsError {
+    fn new(what: &str, error: impl fmt::Display) -> Self {
+        Self(format!("{what}: {error}"))
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+/// Whom a client trusts.
+#[derive(Clone)]
+pub struct ClientTls(TlsConnector);
+
+impl ClientTls {
+    /// The certificate authorities of the operating system.
+    ///
+    /// # Errors
+    ///
+    /// If it has none.
+    pub fn system() -> Result<Self, TlsError> {
+        let found = rustls_native_certs::load_native_certs();
+        let mut roots = RootCertStore::empty();
+        let (added, _) = roots.add_parsable_certificates(found.certs);
+        match (added, found.errors.first()) {
+            (0, Some(error)) => Err(TlsError::new("the system's certificates", error)),
+            (0, None) => Err(TlsError("the system has no certificates".into())),
+            _ => Self::from_roots(roots),
+        }
+    }
+
+    /// Only the certificate authorities in `pem`.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or one cannot be read.
+    pub fn authorities(pem: impl AsRef<[u8]>) -> Result<Self, TlsError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(pem.as_ref())? {
+            roots
+                .add(certificate)
+                .map_err(|error| TlsError::new("a certificate authority", error))?;
+        }
+        Self::from_roots(roots)
+    }
+
+    fn from_roots(roots: RootCertStore) -> Result<Self, TlsError> {
+        let provider = Arc::new(ring::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::new("TLS", error))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(Arc::new(config).into()))
+    }
+
+    pub(crate) async fn connect(&self, host: &str, tcp: TcpStream) -> io::Result<Transport> {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let tls = self.0.connect(name, tcp).await?;
+        Ok(Transport(Inner::Tls(Box::new(tls.into()))))
+    }
+}
+
+impl fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientTls").finish_non_exhaustive()
+    }
+}
+
+/// The certificate and key of a server.
+#[derive(Clone)]
+pub struct ServerTls(TlsAcceptor);
+
+impl ServerTls {
+    /// The certificate chain and the private key in PEM.
+    ///
+    /// # Errors
+    ///
+    /// If one of them cannot be read, or they do not belong together.
+    pub fn new(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, TlsError> {
+        let chain = certificates(chain.as_ref())?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_ref())
+            .map_err(|error| TlsError::new("the private key", error))?;
+        let provider = Arc::new(ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::new("TLS", error))?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|error| TlsError::new("certificate and key", error))?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(Arc::new(config).into()))
+    }
+
+    pub(crate) async fn accept(&self, tcp: TcpStream) -> io::Result<Transport> {
+        let tls = self.0.accept(tcp).await?;
+        Ok(Transport(Inner::Tls(Box::new(tls.into()))))
+    }
+}
+
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerTls").finish_non_exhaustive()
+    }
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let chain = chain.map_err(|error| TlsError::new("a certificate", error))?;
+    match chain.is_empty() {
+        true => Err(TlsError("there is no certificate in the PEM".into())),
+        false => Ok(chain),
+    }
+}
