@@ -1,0 +1,64 @@
+//! What the kernel knows about a server: its processor time and its memory.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+/// Processor time of all threads of a process, user and kernel, as the scheduler counts it in nanoseconds.
+///
+/// A thread that ends takes its time with it, so this is for servers whose threads live as long as they do.
+pub fn cpu_time(pid: u32) -> io::Result<Duration> {
+    let mut sum = Duration::ZERO;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let path = task?.path().join("schedstat");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            // A thread may end between the two calls.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        sum += on_cpu(&text).ok_or(io::ErrorKind::InvalidData)?;
+    }
+    Ok(sum)
+}
+
+/// Resident memory of a process in bytes.
+pub fn resident(pid: u32) -> io::Result<u64> {
+    // Counts pages; the figure in `status` may be some hundred kilobytes behind.
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    rss(&text).ok_or(io::ErrorKind::InvalidData.into())
+}
+
+/// The first field: time on the processor.
+fn on_cpu(schedstat: &str) -> Option<Duration> {
+    let nanoseconds = schedstat.split(' ').next()?.parse().ok()?;
+    Some(Duration::from_nanos(nanoseconds))
+}
+
+fn rss(smaps: &str) -> Option<u64> {
+    let line = smaps.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_the_kernel_writes() {
+        assert_eq!(
+            on_cpu("123456 789 42\n"),
+            Some(Duration::from_nanos(123_456))
+        );
+        let smaps = "55d0-7ffd ---p 00000000 00:00 0   [rollup]\nRss:        2048 kB\nPss: 1 kB\n";
+        assert_eq!(rss(smaps), Some(2048 * 1024));
+    }
+
+    #[test]
+    fn sees_itself() {
+        let pid = std::process::id();
+        assert!(resident(pid).expect("resident") > 100_000);
+        cpu_time(pid).expect("processor time");
+    }
+}

@@ -1,0 +1,85 @@
+//! Measures the echo servers against each other: see `bench/README.md`.
+
+mod bounds;
+mod child;
+mod idle;
+mod machine;
+mod options;
+mod peer;
+mod pin;
+mod report;
+mod rounds;
+mod select;
+mod stats;
+mod svg;
+mod table;
+
+use std::fs;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::child::Child;
+use crate::options::Options;
+use crate::peer::Peer;
+use crate::report::Report;
+
+type Error = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether nothing went wrong and, if asked for, all bounds are met.
+fn run(options: &Options) -> Result<bool, Error> {
+    let cells = select::cells(&options.cells)?;
+    let peers = built(options)?;
+    machine::raise_file_limit()?;
+
+    // Children inherit the processor they are started on.
+    pin::to(options.server_cpu)?;
+    let servers = peers
+        .iter()
+        .map(|peer| Child::start(peer, options))
+        .collect::<Result<Vec<_>, _>>()?;
+    pin::to(options.load_cpu)?;
+    let mut report = Report::new(options);
+    rounds::run(options, &cells, &servers, &mut report)?;
+    drop(servers);
+    if options.idle() {
+        idle::run(options, &peers, &mut report)?;
+    }
+
+    report.verdicts = bounds::judge(&report);
+    print!("{}", table::render(&report, options.check));
+    if let Some(file) = &options.json {
+        fs::write(file, serde_json::to_string_pretty(&report)? + "\n")?;
+    }
+    if let Some(file) = &options.svg {
+        fs::write(file, svg::render(&report))?;
+    }
+    let whole = options.cells.is_empty() && options.servers.is_empty() && options.idle();
+    Ok(report.failures.is_empty() && (!options.check || bounds::hold(&report.verdicts, whole)))
+}
+
+/// The servers that were chosen, as far as they are built.
+fn built(options: &Options) -> Result<Vec<&'static Peer>, Error> {
+    let mut built = Vec::new();
+    for peer in select::peers(&options.servers)? {
+        if options.binary(peer).exists() {
+            built.push(peer);
+        } else if peer.is_floor() || options.servers.iter().any(|name| name == peer.name) {
+            return Err(format!("{} is not built: see bench/README.md", peer.name).into());
+        } else {
+            eprintln!("{} is not built and left out", peer.name);
+        }
+    }
+    Ok(built)
+}

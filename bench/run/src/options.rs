@@ -1,0 +1,143 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::peer::{Home, Peer};
+
+/// Measures echo servers against each other, on two processors of one machine.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+pub(crate) struct Options {
+    /// Rounds: how often every server runs every cell.
+    #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+
+    /// Cells to run, SIZE/CONNECTIONS/IN_FLIGHT, comma-separated; `*` stands for any text, as in `128/*/16`.
+    #[arg(long, value_delimiter = ',', value_name = "CELLS")]
+    pub(crate) cells: Vec<String>,
+
+    /// Servers to run beside the floor, comma-separated; `*` stands for any text.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) servers: Vec<String>,
+
+    /// Seconds of one measurement.
+    #[arg(long, default_value_t = 0.4, value_name = "S", value_parser = seconds)]
+    pub(crate) seconds: f64,
+
+    /// What the messages are.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) kind: Kind,
+
+    /// Write everything measured to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write a chart to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// Measure the memory of idle connections, which is left out when only some cells run.
+    #[arg(long, overrides_with = "no_idle")]
+    idle: bool,
+
+    /// Do not measure the memory of idle connections.
+    #[arg(long, overrides_with = "idle")]
+    no_idle: bool,
+
+    /// Fail if a bound is not met.
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// The processor of the servers.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) server_cpu: usize,
+
+    /// The processor of the load.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) load_cpu: usize,
+
+    /// Where the servers are; beside this program by default.
+    #[arg(long, value_name = "DIR")]
+    bin_dir: Option<PathBuf>,
+
+    /// The `telsiz` program; `../telsiz/release/telsiz` beside the servers by default.
+    #[arg(long, value_name = "FILE")]
+    telsiz: Option<PathBuf>,
+}
+
+/// Text or binary messages.
+#[derive(Debug, Clone, Copy, Default, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// ASCII that looks like JSON
+    #[default]
+    Text,
+    /// Random bytes
+    Binary,
+}
+
+impl From<Kind> for load::Kind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Text => Self::Text,
+            Kind::Binary => Self::Binary,
+        }
+    }
+}
+
+impl Options {
+    pub(crate) fn duration(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+
+    pub(crate) fn idle(&self) -> bool {
+        self.idle || (self.cells.is_empty() && !self.no_idle)
+    }
+
+    /// Where the program of a server is, built or not.
+    pub(crate) fn binary(&self, peer: &Peer) -> PathBuf {
+        let beside = || {
+            let own = std::env::current_exe().unwrap_or_default();
+            own.parent().map(PathBuf::from).unwrap_or_default()
+        };
+        let dir = self.bin_dir.clone().unwrap_or_else(beside);
+        match (peer.home, &self.telsiz) {
+            (Home::Bench, _) => dir.join(peer.binary),
+            (Home::Telsiz, Some(file)) => file.clone(),
+            (Home::Telsiz, None) => dir.join("../telsiz/release").join(peer.binary),
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.01..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number from 0.01 to 3600".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(args: &[&str]) -> Options {
+        Options::parse_from([&["bench"], args].concat())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn idle_memory_belongs_to_a_full_run() {
+        assert!(options(&[]).idle());
+        assert!(!options(&["--no-idle"]).idle());
+        assert!(!options(&["--cells", "128/1/1"]).idle());
+        assert!(options(&["--cells", "128/1/1", "--idle"]).idle());
+    }
+}
