@@ -189,8 +189,6 @@ pub enum SendError {
     Closed,
     /// A whole message, or the first fragment of another, amid a fragmented one.
     FragmentOpen,
-    /// A further fragment without a first one.
-    NoFragmentOpen,
     /// A ping payload of more than 125 bytes.
     ControlTooLong,
 }
@@ -200,7 +198,6 @@ impl fmt::Display for SendError {
         f.write_str(match self {
             Self::Closed => "the connection is closing or closed",
             Self::FragmentOpen => "a fragmented message is not finished yet",
-            Self::NoFragmentOpen => "no fragmented message was begun",
             Self::ControlTooLong => "a ping carries at most 125 bytes",
         })
     }

@@ -9,6 +9,8 @@ use crate::frame::utf8;
 
 /// The two kinds of messages (RFC 6455, section 5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// As wide as its neighbours in a message: copying padding stalls the processor.
+#[repr(usize)]
 pub enum Kind {
     /// UTF-8 text.
     Text,

@@ -5,6 +5,8 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 
+use crate::frame::header::Header;
+
 /// Owned payloads from this size on go by reference: below it a copy costs
 /// less than another element of a vectored write.
 const BY_REFERENCE: usize = 2048;
@@ -121,6 +123,12 @@ impl Outbox {
     /// The memory that is held beyond what is to be written.
     pub fn capacity(&self) -> usize {
         self.bytes.capacity()
+    }
+
+    /// Appends the header of a frame.
+    #[inline]
+    pub(crate) fn put_header(&mut self, header: &Header) {
+        header.encode(&mut self.bytes);
     }
 
     /// Appends bytes by copy.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::frame::{OpCode, header::Header};
+use crate::frame::OpCode;
+use crate::frame::header::{self, Header};
 use crate::message::{Kind, Message};
 
 /// A message that is encoded once and sent to any number of connections.
@@ -27,20 +28,19 @@ impl Prepared {
     /// Encodes `message`.
     pub fn new(message: impl Into<Message>) -> Self {
         let message = message.into();
-        let header = Header {
+        let mut frame = Vec::with_capacity(header::MAX + message.len());
+        Header {
             fin: true,
             opcode: message.kind().into(),
             mask: None,
             len: message.len() as u64,
         }
-        .encode();
-        let header = header.as_slice();
-        let mut frame = BytesMut::with_capacity(header.len() + message.len());
-        frame.extend_from_slice(header);
+        .encode(&mut frame);
+        let header_len = frame.len();
         frame.extend_from_slice(message.as_bytes());
-        let plain = frame.freeze();
+        let plain = Bytes::from(frame);
         // One allocation serves the frame and the message.
-        let payload = plain.slice(header.len()..);
+        let payload = plain.slice(header_len..);
         let message = Message::from_checked(message.kind(), payload);
         Self(Arc::new(Encodings { message, plain }))
     }

@@ -113,7 +113,7 @@ fn after_our_close_the_peer_is_heard_until_its_own() {
         end.get(&Frame::new(PING, "p").to(side));
         end.get(&Frame::new(CONTINUATION, "gun").to(side));
         end.get(&Frame::text("still here").to(side));
-        assert_eq!(opcodes(&mut end), [], "nothing follows a Close");
+        assert_eq!(opcodes(&mut end), [PONG], "a duty until the peer's Close");
         assert!(!end.connection.is_exchanged());
         end.get(&Frame::close(1000, "").to(side));
         let expected = [

@@ -179,7 +179,6 @@ fn the_end_of_the_transport_before_the_answer_is_an_error() {
 }
 
 #[test]
-#[ignore = "bug: encode_response writes Connection: close alone"]
 fn an_answer_that_names_an_upgrade_says_so_in_connection() {
     // RFC 9110, section 7.8: a sender of Upgrade must also send the option.
     for refused in [Refused::Upgrade, Refused::Version] {

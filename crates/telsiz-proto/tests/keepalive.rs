@@ -64,13 +64,14 @@ impl Clocked {
 
     /// The time until `Fault::Silent` when nothing comes from now on.
     fn falls_silent(&mut self) -> Duration {
-        loop {
+        for _ in 0..100 {
             let due = self.due().expect("a deadline");
             self.at(due);
             if self.end.seen.last() == Some(&Seen::Fault(Fault::Silent)) {
                 return due;
             }
         }
+        panic!("silence went unnoticed");
     }
 }
 
@@ -187,7 +188,6 @@ fn a_byte_in_the_space_of_a_large_message_is_life() {
 }
 
 #[test]
-#[ignore = "bug: every poll counts as life"]
 fn a_poll_without_bytes_is_no_life() {
     for side in Side::BOTH {
         for owned in [false, true] {
@@ -313,7 +313,6 @@ fn without_a_close_timeout_there_is_no_deadline() {
 }
 
 #[test]
-#[ignore = "bug: deadlines of keepalive live on until poll_timeout"]
 fn no_ping_follows_our_close() {
     for side in Side::BOTH {
         let mut it = Clocked::new(side, &config(Some(20), None));
@@ -324,7 +323,6 @@ fn no_ping_follows_our_close() {
 }
 
 #[test]
-#[ignore = "bug: deadlines of keepalive live on until poll_timeout"]
 fn a_connection_that_closes_does_not_fall_silent() {
     for side in Side::BOTH {
         // A ping was sent, whose pong is due at 25 s.
@@ -355,7 +353,6 @@ fn two_connections_keep_each_other_alive_for_a_day() {
 }
 
 #[test]
-#[ignore = "bug: Instant + Duration overflows"]
 fn an_interval_that_no_clock_reaches_is_as_good_as_none() {
     let mut config = Config::default();
     config.keepalive.interval = Some(Duration::MAX);

@@ -102,7 +102,6 @@ fn a_message_in_fragments_is_kept_few_times_at_any_moment() {
 }
 
 #[test]
-#[ignore = "bug: the room counts as come: up to 8 times"]
 fn the_space_of_a_large_message_is_a_few_times_what_came() {
     for side in Side::BOTH {
         for first in [8 * 1024, 10_000, 40_000] {

@@ -58,6 +58,7 @@ impl<'a> Replies<'a> {
     }
 
     /// Sends a message back as it came, and copies it only if it is small.
+    #[inline]
     pub fn echo(&mut self, mut message: Incoming<&mut [u8]>) {
         let len = message.as_bytes().len();
         if len < AT_ONCE {

@@ -20,7 +20,7 @@ pub enum State {
 pub struct Outcome {
     /// The peer's Close frame.
     pub received: Option<CloseFrame>,
-    /// Our Close frame.
+    /// Our Close frame, if it went out.
     pub sent: Option<CloseFrame>,
     /// What ended it.
     pub cause: Cause,
@@ -111,6 +111,11 @@ impl Ending {
         !self.transmitted && !self.is_over()
     }
 
+    /// Whether pings are still to be answered.
+    pub(super) fn allows_pongs(&self) -> bool {
+        self.received.is_none() && self.fault.is_none() && !self.is_over()
+    }
+
     pub(super) fn is_exchanged(&self) -> bool {
         self.transmitted && (self.received.is_some() || self.fault.is_some())
     }
@@ -129,7 +134,7 @@ impl Ending {
         };
         Outcome {
             received: self.received.clone(),
-            sent: self.sent.clone(),
+            sent: self.sent.clone().filter(|_| self.transmitted),
             cause,
         }
     }

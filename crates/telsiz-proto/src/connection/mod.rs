@@ -10,9 +10,10 @@ use self::receive::{Receive, Received};
 use self::timer::{Timer, Timers};
 use crate::close::CloseFrame;
 use crate::config::Config;
-use crate::error::Fault;
-use crate::frame::OpCode;
-use crate::input::Source;
+use crate::error::{Fault, Violation};
+use crate::frame::{OpCode, utf8};
+use crate::input::{Payload, Source};
+use crate::message::Kind;
 use crate::outbox::Outbox;
 
 pub use self::ending::{Cause, Outcome, State};
@@ -46,8 +47,8 @@ pub struct Connection {
     role: Role,
     config: Arc<Config>,
     receive: Receive,
-    /// The kind of the message of which a fragment was sent and the last not yet.
-    fragmenting: Option<crate::message::Kind>,
+    /// The opcode of the message of which a fragment was sent and the last not yet.
+    fragmenting: Option<OpCode>,
     /// Control frames that wait for [`Connection::transmit`].
     waiting: Option<Box<Waiting>>,
     timers: Timers,
@@ -70,7 +71,7 @@ impl Connection {
     /// A connection whose opening handshake ended at `now`.
     pub fn new(role: Role, config: Arc<Config>, now: Instant) -> Self {
         let mut timers = Timers::default();
-        timers.set(Timer::Ping, config.keepalive.interval.map(|i| now + i));
+        timers.set_after(Timer::Ping, now, config.keepalive.interval);
         Self {
             role,
             config,
@@ -86,8 +87,8 @@ impl Connection {
     /// Puts the first keepalive ping `delay` after `now`. A server that took
     /// many connections at once spreads their pings with it.
     pub fn first_ping(&mut self, now: Instant, delay: Duration) {
-        if self.config.keepalive.interval.is_some() {
-            self.timers.set(Timer::Ping, Some(now + delay));
+        if self.config.keepalive.interval.is_some() && self.ending.is_none() {
+            self.timers.set_after(Timer::Ping, now, Some(delay));
         }
     }
 
@@ -100,9 +101,29 @@ impl Connection {
     ///
     /// A fault ends the connection: its Close frame waits for
     /// [`Connection::transmit`], and whatever comes after it is discarded.
+    #[inline(always)]
     pub fn poll<S: Source>(&mut self, input: &mut S) -> Result<Option<Event<S::Piece>>, Fault> {
-        self.heard = true;
         let masked = matches!(self.role, Role::Server);
+        let whole = self.receive.take_whole(input, masked, &self.config.limits);
+        let Some((kind, piece)) = whole else {
+            return self.poll_rest(input, masked);
+        };
+        self.heard = true;
+        if kind == Kind::Text && !utf8::is_valid(piece.as_ref()) {
+            return Err(self.fail(Violation::NotUtf8.into()));
+        }
+        let payload = Payload::Lent(piece);
+        Ok(Some(Event::Message(Incoming { kind, payload })))
+    }
+
+    /// The next event, if it is not a whole message.
+    #[inline(never)]
+    fn poll_rest<S: Source>(
+        &mut self,
+        input: &mut S,
+        masked: bool,
+    ) -> Result<Option<Event<S::Piece>>, Fault> {
+        self.heard |= !input.bytes().is_empty() || self.receive.has_filled_space();
         match self.receive.poll(input, masked, &self.config.limits) {
             Ok(None) => Ok(None),
             Ok(Some(Received::Message(message))) => Ok(Some(Event::Message(message))),
@@ -151,7 +172,6 @@ impl Connection {
     pub fn handle_eof(&mut self) {
         self.receive.discard();
         self.ending().handle_eof();
-        self.timers = Timers::default();
     }
 
     /// When [`Connection::handle_timeout`] is due. The clock is asked only if a
@@ -160,11 +180,10 @@ impl Connection {
     pub fn poll_timeout(&mut self, clock: impl FnOnce() -> Instant) -> Option<Instant> {
         if let Some(ending) = &self.ending
             && !ending.is_over()
-            && self.timers.get(Timer::Close).is_none()
+            && !self.timers.is_set(Timer::Close)
+            && let timeout @ Some(_) = self.config.close_timeout
         {
-            self.timers = Timers::default();
-            let timeout = self.config.close_timeout;
-            self.timers.set(Timer::Close, timeout.map(|t| clock() + t));
+            self.timers.set_after(Timer::Close, clock(), timeout);
         }
         self.timers.next()
     }
@@ -183,18 +202,14 @@ impl Connection {
             return Err(self.fail(Fault::Silent));
         }
         if self.timers.expired(Timer::Ping, now) {
-            if self.heard {
-                self.timers.set(Timer::Pong, None);
-            }
-            self.heard = false;
-            self.waiting().ping = Some(Vec::new());
+            // A ping of the application's asks the same.
+            self.waiting().ping.get_or_insert_default();
             let keepalive = &self.config.keepalive;
-            if self.timers.get(Timer::Pong).is_none() {
-                let pong_by = keepalive.timeout.map(|t| now + t);
-                self.timers.set(Timer::Pong, pong_by);
+            if self.heard || !self.timers.is_set(Timer::Pong) {
+                self.timers.set_after(Timer::Pong, now, keepalive.timeout);
             }
-            let next = keepalive.interval.map(|i| now + i);
-            self.timers.set(Timer::Ping, next);
+            self.timers.set_after(Timer::Ping, now, keepalive.interval);
+            self.heard = false;
         }
         Ok(())
     }
@@ -220,8 +235,12 @@ impl Connection {
         self.ending.as_ref().is_some_and(|e| e.is_exchanged())
     }
 
+    /// The end has begun: from here on only the time-out for closing counts.
     fn ending(&mut self) -> &mut Ending {
-        self.ending.get_or_insert_default()
+        self.ending.get_or_insert_with(|| {
+            self.timers = Timers::default();
+            Box::default()
+        })
     }
 
     fn waiting(&mut self) -> &mut Waiting {
@@ -229,7 +248,8 @@ impl Connection {
     }
 
     fn queue_pong(&mut self, body: &[u8]) {
-        if self.ending.is_none() {
+        // Also after our Close: only the peer's ends that duty (section 5.5.2).
+        if self.ending.as_ref().is_none_or(|e| e.allows_pongs()) {
             let pong = self.waiting().pong.get_or_insert_default();
             pong.clear();
             pong.extend_from_slice(body);

@@ -7,7 +7,8 @@ use super::event::Incoming;
 use crate::config::Limits;
 use crate::error::{Exceeded, Fault, Violation};
 use crate::frame::header::{self, Header};
-use crate::frame::{OpCode, mask, utf8};
+use crate::frame::mask::Key;
+use crate::frame::{OpCode, utf8};
 use crate::input::{Payload, Source};
 use crate::message::Kind;
 
@@ -44,7 +45,7 @@ enum Stage {
     /// `left` bytes of a payload are still to come.
     Payload {
         left: u64,
-        key: Option<[u8; 4]>,
+        key: Option<Key>,
         fin: bool,
     },
     /// Whatever comes does not matter any more.
@@ -82,8 +83,35 @@ impl Receive {
         };
     }
 
+    /// The message that lies whole and in one frame at the start of `input`: the
+    /// way of nearly all of them. Whatever else is there, wrong or not yet
+    /// complete, is left to [`Receive::poll`].
+    #[inline(always)]
+    pub(super) fn take_whole<S: Source>(
+        &mut self,
+        input: &mut S,
+        masked: bool,
+        limits: &Limits,
+    ) -> Option<(Kind, S::Piece)> {
+        let (Stage::Header { have: 0, .. }, None) = (&self.stage, &self.message) else {
+            return None;
+        };
+        let (header, len) = Header::decode(input.bytes()).ok()??;
+        let kind = match header.opcode {
+            OpCode::Text => Kind::Text,
+            OpCode::Binary => Kind::Binary,
+            _ => return None,
+        };
+        let is_whole = header.len <= (input.bytes().len() - len) as u64;
+        let fits = header.len <= limits.message_size as u64 && limits.fragments > 0;
+        if !header.fin || header.mask.is_some() != masked || !is_whole || !fits {
+            return None;
+        }
+        input.skip(len);
+        Some((kind, take_frame(&header, input)))
+    }
+
     /// The next message or control frame in `input`.
-    #[inline]
     pub(super) fn poll<S: Source>(
         &mut self,
         input: &mut S,
@@ -163,7 +191,6 @@ impl Receive {
     }
 
     /// Checks a header against the state; hands out the frame if it is whole.
-    #[inline]
     fn begin_frame<S: Source>(
         &mut self,
         header: Header,
@@ -176,13 +203,12 @@ impl Receive {
             (false, Some(_)) => return Err(Violation::Masked.into()),
             _ => {}
         }
-        let is_whole = header.len <= input.bytes().len() as u64;
         let kind = match header.opcode {
             OpCode::Continuation => None,
             OpCode::Text => Some(Kind::Text),
             OpCode::Binary => Some(Kind::Binary),
             control => {
-                if is_whole {
+                if header.len <= input.bytes().len() as u64 {
                     let piece = take_frame(&header, input);
                     return Ok(Some(Received::Control(control, Payload::Lent(piece))));
                 }
@@ -207,14 +233,6 @@ impl Receive {
             return Err(Exceeded::Fragments { max }.into());
         }
         if let Some(kind) = kind {
-            if is_whole && header.fin {
-                let piece = take_frame(&header, input);
-                if kind == Kind::Text && !utf8::is_valid(piece.as_ref()) {
-                    return Err(Violation::NotUtf8.into());
-                }
-                let payload = Payload::Lent(piece);
-                return Ok(Some(Received::Message(Incoming { kind, payload })));
-            }
             self.message = Some(Box::new(Gathering {
                 kind,
                 data: BytesMut::new(),
@@ -261,7 +279,7 @@ impl Receive {
         input.skip(more);
         *left -= (spaced + more) as u64;
         if let Some(key) = key {
-            mask::apply(key, &mut data[settled..]);
+            *key = key.apply(&mut data[settled..]);
         }
         let waits_for_more = *left > 0;
         if self.control.is_none()
@@ -295,6 +313,13 @@ impl Receive {
         })))
     }
 
+    /// Whether the transport wrote into [`Receive::space`] since the last poll.
+    pub(super) fn has_filled_space(&self) -> bool {
+        self.message
+            .as_ref()
+            .is_some_and(|message| message.settled < message.data.len())
+    }
+
     /// Room in the message that is being gathered, if its payload is large.
     pub(super) fn space(&mut self) -> Option<Limit<&mut BytesMut>> {
         let Stage::Payload { left, .. } = self.stage else {
@@ -308,7 +333,7 @@ impl Receive {
         }
         let spare = data.capacity() - data.len();
         if spare < left.min(LARGE) {
-            reserve(data, LARGE, left);
+            reserve(data, 0, left);
         }
         let spare = data.capacity() - data.len();
         Some(data.limit(left.min(spare)))
@@ -333,8 +358,8 @@ impl Gathering {
 #[inline]
 fn take_frame<S: Source>(header: &Header, input: &mut S) -> S::Piece {
     let mut piece = input.take(header.len as usize);
-    if let Some(mut key) = header.mask {
-        mask::apply(&mut key, piece.as_mut());
+    if let Some(key) = header.mask {
+        key.apply(piece.as_mut());
     }
     piece
 }

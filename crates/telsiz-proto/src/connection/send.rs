@@ -4,10 +4,11 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Connection, Incoming, Role};
 use crate::error::SendError;
+use crate::frame::OpCode;
 use crate::frame::header::{Header, MAX_CONTROL};
-use crate::frame::{OpCode, mask};
+use crate::frame::mask::Key;
 use crate::input::Piece;
-use crate::message::{Kind, Message};
+use crate::message::Message;
 use crate::outbox::Outbox;
 use crate::prepared::Outgoing;
 
@@ -82,8 +83,8 @@ impl Connection {
         self.check_send()?;
         let opcode = message.kind().into();
         let payload = message.payload.as_mut_slice();
-        if let Some(mut key) = self.encode_header(opcode, true, payload.len(), out) {
-            mask::apply(&mut key, payload);
+        if let Some(key) = self.encode_header(opcode, true, payload.len(), out) {
+            key.apply(payload);
         }
         Ok(payload)
     }
@@ -99,9 +100,9 @@ impl Connection {
         if self.ending.is_some() {
             return Err(SendError::Closed);
         }
-        let kind = fragment.kind();
+        let kind = fragment.kind().into();
         let opcode = match self.fragmenting {
-            None => kind.into(),
+            None => kind,
             Some(open) if open == kind => OpCode::Continuation,
             Some(_) => return Err(SendError::FragmentOpen),
         };
@@ -136,17 +137,14 @@ impl Connection {
         Ok(())
     }
 
-    /// The kind of the message whose last fragment was not sent yet.
-    pub fn open_fragment(&self) -> Option<Kind> {
-        self.fragmenting
-    }
-
     /// Encodes a whole frame by copy.
     #[inline]
     pub(super) fn encode(&mut self, opcode: OpCode, payload: &[u8], out: &mut Outbox) {
         match self.encode_header(opcode, true, payload.len(), out) {
             None => out.put(payload),
-            Some(mut key) => mask::apply(&mut key, out.put_mut(payload)),
+            Some(key) => {
+                key.apply(out.put_mut(payload));
+            }
         }
     }
 
@@ -154,12 +152,12 @@ impl Connection {
     fn encode_owned(&mut self, opcode: OpCode, fin: bool, payload: Bytes, out: &mut Outbox) {
         match self.encode_header(opcode, fin, payload.len(), out) {
             None => out.put_owned(payload),
-            Some(mut key) => {
+            Some(key) => {
                 // Nobody else holds it: it is masked where it lies.
                 let mut payload = payload
                     .try_into_mut()
                     .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-                mask::apply(&mut key, &mut payload);
+                key.apply(&mut payload);
                 out.put_owned(payload.freeze());
             }
         }
@@ -173,10 +171,10 @@ impl Connection {
         fin: bool,
         len: usize,
         out: &mut Outbox,
-    ) -> Option<[u8; 4]> {
+    ) -> Option<Key> {
         let mask = match self.role {
             Role::Server => None,
-            Role::Client { masking_key } => Some(masking_key()),
+            Role::Client { masking_key } => Some(Key::new(masking_key())),
         };
         let header = Header {
             fin,
@@ -184,7 +182,7 @@ impl Connection {
             mask,
             len: len as u64,
         };
-        out.put(header.encode().as_slice());
+        out.put_header(&header);
         mask
     }
 }

@@ -1,6 +1,6 @@
 //! The deadlines of a connection.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a deadline is for.
 #[derive(Clone, Copy, Debug)]
@@ -18,12 +18,14 @@ pub(super) enum Timer {
 pub(super) struct Timers([Option<Instant>; 3]);
 
 impl Timers {
-    pub(super) fn set(&mut self, timer: Timer, deadline: Option<Instant>) {
-        self.0[timer as usize] = deadline;
+    /// Sets `timer` to `delay` after `now`; a delay of never clears it, and so
+    /// does one that no clock reaches.
+    pub(super) fn set_after(&mut self, timer: Timer, now: Instant, delay: Option<Duration>) {
+        self.0[timer as usize] = delay.and_then(|delay| now.checked_add(delay));
     }
 
-    pub(super) fn get(&self, timer: Timer) -> Option<Instant> {
-        self.0[timer as usize]
+    pub(super) fn is_set(&self, timer: Timer) -> bool {
+        self.0[timer as usize].is_some()
     }
 
     /// Whether `timer` is due; if so it is cleared.

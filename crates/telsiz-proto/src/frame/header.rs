@@ -1,6 +1,7 @@
 //! The header of a frame: 2 to 14 bytes (RFC 6455, section 5.2).
 
 use super::OpCode;
+use super::mask::Key;
 use crate::error::Violation;
 
 /// The longest header: 2 bytes, a 64-bit length, a masking key.
@@ -18,7 +19,7 @@ const MASKED: u8 = 0x80;
 pub(crate) struct Header {
     pub(crate) fin: bool,
     pub(crate) opcode: OpCode,
-    pub(crate) mask: Option<[u8; 4]>,
+    pub(crate) mask: Option<Key>,
     pub(crate) len: u64,
 }
 
@@ -28,7 +29,7 @@ impl Header {
     ///
     /// What the first two bytes show to be wrong is refused before the rest
     /// has come.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, Violation> {
         let Some((&[first, second], rest)) = bytes.split_first_chunk::<2>() else {
             return Ok(None);
@@ -71,7 +72,7 @@ impl Header {
         }
         let (mask, rest) = match second & MASKED != 0 {
             true => match rest.split_first_chunk() {
-                Some((key, rest)) => (Some(*key), rest),
+                Some((key, rest)) => (Some(Key::new(*key)), rest),
                 None => return Ok(None),
             },
             false => (None, rest),
@@ -85,46 +86,26 @@ impl Header {
         Ok(Some((header, bytes.len() - rest.len())))
     }
 
-    /// Encodes the header; the result is [`Encoded::as_slice`].
+    /// Appends the header as it stands on the wire.
     #[inline]
-    pub(crate) fn encode(&self) -> Encoded {
-        let mut bytes = [0; MAX];
-        bytes[0] = self.opcode.bits() | if self.fin { FIN } else { 0 };
-        let mut end = match self.len {
-            0..=125 => {
-                bytes[1] = self.len as u8;
-                2
-            }
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let first = self.opcode.bits() | if self.fin { FIN } else { 0 };
+        let masked = if self.mask.is_some() { MASKED } else { 0 };
+        // Arrays of fixed size: each is one store.
+        match self.len {
+            0..=125 => out.extend_from_slice(&[first, self.len as u8 | masked]),
             126..=0xffff => {
-                bytes[1] = 126;
-                bytes[2..4].copy_from_slice(&(self.len as u16).to_be_bytes());
-                4
+                let [a, b] = (self.len as u16).to_be_bytes();
+                out.extend_from_slice(&[first, 126 | masked, a, b]);
             }
             _ => {
-                bytes[1] = 127;
-                bytes[2..10].copy_from_slice(&self.len.to_be_bytes());
-                10
+                out.extend_from_slice(&[first, 127 | masked]);
+                out.extend_from_slice(&self.len.to_be_bytes());
             }
-        };
-        if let Some(key) = self.mask {
-            bytes[1] |= MASKED;
-            bytes[end..end + 4].copy_from_slice(&key);
-            end += 4;
         }
-        Encoded { bytes, end }
-    }
-}
-
-/// A header as it stands on the wire.
-pub(crate) struct Encoded {
-    bytes: [u8; MAX],
-    end: usize,
-}
-
-impl Encoded {
-    #[inline]
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.bytes[..self.end]
+        if let Some(key) = self.mask {
+            out.extend_from_slice(&key.to_bytes());
+        }
     }
 }
 
@@ -132,7 +113,7 @@ impl Encoded {
 mod tests {
     use super::*;
 
-    fn header(opcode: OpCode, len: u64, mask: Option<[u8; 4]>) -> Header {
+    fn header(opcode: OpCode, len: u64, mask: Option<Key>) -> Header {
         Header {
             fin: true,
             opcode,
@@ -144,11 +125,11 @@ mod tests {
     #[test]
     fn every_length_form_reads_back_at_its_borders() {
         for len in [0, 1, 125, 126, 0xffff, 0x1_0000, u64::MAX >> 1] {
-            for mask in [None, Some([1, 2, 3, 4])] {
+            for mask in [None, Some(Key::new([1, 2, 3, 4]))] {
                 let header = header(OpCode::Binary, len, mask);
-                let encoded = header.encode();
-                let bytes = encoded.as_slice();
-                assert_eq!(Header::decode(bytes), Ok(Some((header, bytes.len()))));
+                let mut bytes = Vec::new();
+                header.encode(&mut bytes);
+                assert_eq!(Header::decode(&bytes), Ok(Some((header, bytes.len()))));
                 for end in 0..bytes.len() {
                     assert_eq!(Header::decode(&bytes[..end]), Ok(None), "{len} {end}");
                 }

@@ -84,7 +84,6 @@ impl From<HeadError> for HandshakeError {
 
 /// What a server answered.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Reply {
     /// The connection is open.
     Accepted {
@@ -163,7 +162,7 @@ impl ClientHandshake {
             }
             // Of 1xx only 101 is final (RFC 9110, section 15.2).
             if !line.status.is_informational() {
-                let body = ReplyBody::new(response.headers());
+                let body = ReplyBody::new(line.status, response.headers());
                 self.rejection = Some((response, body));
             }
         }

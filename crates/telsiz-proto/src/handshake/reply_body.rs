@@ -1,6 +1,7 @@
 //! The body of an answer that is no upgrade (RFC 9112, section 6).
 
 use bytes::{Buf, BytesMut};
+use http::StatusCode;
 use http::header::{self, HeaderMap};
 
 use super::has_token;
@@ -31,10 +32,13 @@ enum Chunk {
 }
 
 impl ReplyBody {
-    pub(super) fn new(headers: &HeaderMap) -> Self {
+    pub(super) fn new(status: StatusCode, headers: &HeaderMap) -> Self {
         let length = headers.get(header::CONTENT_LENGTH);
         let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
         let framing = match length {
+            _ if [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status) => {
+                Framing::Length(0)
+            }
             _ if has_token(headers, header::TRANSFER_ENCODING, "chunked") => {
                 Framing::Chunked(Chunk::Size)
             }
@@ -123,7 +127,7 @@ mod tests {
     fn read(header: (&'static str, &'static str), bytes: &[u8], step: usize) -> (bool, BytesMut) {
         let mut headers = HeaderMap::new();
         headers.insert(header.0, HeaderValue::from_static(header.1));
-        let mut reply = ReplyBody::new(&headers);
+        let mut reply = ReplyBody::new(StatusCode::FORBIDDEN, &headers);
         let mut done = false;
         let mut buffer = BytesMut::new();
         for piece in bytes.chunks(step) {

@@ -78,8 +78,8 @@ pub fn verify<B>(request: &Request<B>) -> Result<Opening, Refused> {
         return Err(Refused::Host);
     }
     // A body would be taken for frames.
-    let length = headers.get(header::CONTENT_LENGTH);
-    if headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|n| n != "0") {
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).into_iter();
+    if headers.contains_key(header::TRANSFER_ENCODING) || lengths.any(|length| length != "0") {
         return Err(Refused::Body);
     }
     if single(headers, header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
@@ -200,7 +200,15 @@ pub fn encode_response(response: &Response<Bytes>) -> Bytes {
     let switches = status == StatusCode::SWITCHING_PROTOCOLS;
     if !switches {
         let length = response.body().len();
-        let _ = write!(head, "Connection: close\r\nContent-Length: {length}\r\n");
+        // Who names another protocol says so in Connection (RFC 9110, section 7.8).
+        let upgrade = match response.headers().contains_key(header::UPGRADE) {
+            true => ", Upgrade",
+            false => "",
+        };
+        let _ = write!(
+            head,
+            "Connection: close{upgrade}\r\nContent-Length: {length}\r\n"
+        );
     }
     let mut bytes = head.into_bytes();
     for (name, value) in response.headers() {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use bytes::BytesMut;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use http::{Response, Uri};
+use http::Uri;
 use telsiz_proto::Role;
 use telsiz_proto::handshake::{ClientHandshake, Reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -183,7 +183,6 @@ impl Connect {
                 Ok(WebSocket::new(link))
             }
             Reply::Rejected(response) => Err(ConnectError::Rejected(Box::new(response))),
-            _ => Err(ConnectError::Rejected(Box::new(Response::default()))),
         }
     }
 }

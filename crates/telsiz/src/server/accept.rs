@@ -34,7 +34,7 @@ pub(super) struct Site {
 
 /// The first request of a connection.
 enum First {
-    Upgrade(Request<()>, Opening),
+    Upgrade(Box<(Request<()>, Opening)>),
     Refused(Refused),
     /// Something else, which is still in the buffer.
     Http,
@@ -60,7 +60,8 @@ impl Site {
             return;
         };
         match first {
-            First::Upgrade(request, opening) => {
+            First::Upgrade(upgrade) => {
+                let (request, opening) = *upgrade;
                 buffer = BytesMut::from(&buffer[..]);
                 let responder = Responder::new(Way::Raw { io, inbox: buffer });
                 self.route(request, remote, opening, responder, lease);
@@ -107,7 +108,7 @@ impl Site {
                     }
                     let _ = buffer.split_to(len);
                     break match verify(&request) {
-                        Ok(opening) => First::Upgrade(request, opening),
+                        Ok(opening) => First::Upgrade(Box::new((request, opening))),
                         Err(refused) => First::Refused(refused),
                     };
                 }

@@ -39,7 +39,6 @@ struct Inner {
 }
 
 impl Upgrade {
-    #[expect(clippy::too_many_arguments, reason = "the one place where it is made")]
     pub(super) fn new(
         request: Request<()>,
         params: Params,
