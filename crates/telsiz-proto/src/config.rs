@@ -32,7 +32,8 @@ pub struct Limits {
     /// The largest message accepted, in bytes of payload over all its
     /// fragments. 1 MiB by default.
     pub message_size: usize,
-    /// The largest number of frames in a message. 16,384 by default.
+    /// The largest number of fragments that a message may still be incomplete
+    /// after; the one that completes it is never too many. 16,384 by default.
     pub fragments: u32,
 }
 

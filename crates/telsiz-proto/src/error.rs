@@ -99,9 +99,9 @@ pub enum Exceeded {
         /// The limit, in bytes.
         max: usize,
     },
-    /// A message has more frames than `max`.
+    /// A message was not complete after `max` fragments.
     Fragments {
-        /// The limit, in frames.
+        /// The limit, in fragments.
         max: u32,
     },
 }
@@ -127,7 +127,7 @@ impl fmt::Display for Exceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MessageSize { max } => write!(f, "a message is larger than {max} bytes"),
-            Self::Fragments { max } => write!(f, "a message has more than {max} fragments"),
+            Self::Fragments { max } => write!(f, "a message is not complete after {max} fragments"),
         }
     }
 }

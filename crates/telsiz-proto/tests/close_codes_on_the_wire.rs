@@ -19,8 +19,7 @@ fn that_come_in_are_echoed_or_refused() {
                 Some(code) => {
                     let frame = CloseFrame::new(code, "why").expect("a short reason");
                     assert_eq!(end.seen, [Seen::Close(frame)]);
-                    // The code comes back, the reason does not (section 5.5.1).
-                    assert_eq!(answer, Frame::close(number, ""));
+                    assert_eq!(answer, Frame::close(number, "why"));
                 }
                 None => {
                     let fault = Fault::from(Violation::CloseCode(number));

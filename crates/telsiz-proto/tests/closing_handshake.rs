@@ -47,7 +47,7 @@ fn either_side_may_begin_and_both_know_how_it_ended() {
                 Side::Client => (pair.client, pair.server),
                 Side::Server => (pair.server, pair.client),
             };
-            let answer = CloseFrame::from(CloseCode::GOING_AWAY);
+            let answer = said.clone();
             assert_eq!(one.seen, [Seen::Close(answer.clone())]);
             assert_eq!(other.seen, [Seen::Close(said.clone())]);
             for (mut end, sent, received) in [

@@ -113,10 +113,8 @@ fn no_length_overflows_a_limit_that_is_none() {
 fn of_fragments() {
     for side in Side::BOTH {
         for max in [1, 2, 3, 100] {
-            for count in [max - 1, max, max + 1] {
-                if count == 0 {
-                    continue;
-                }
+            // The frame that completes a message does not count.
+            for count in [max, max + 1, max + 2] {
                 let mut bytes = Vec::new();
                 for i in 0..count {
                     let opcode = if i == 0 { BINARY } else { CONTINUATION };
@@ -124,7 +122,7 @@ fn of_fragments() {
                     let is_last = i + 1 == count;
                     bytes.extend(if is_last { frame } else { frame.more() }.to(side));
                 }
-                let expected = match count <= max {
+                let expected = match count - 1 <= max {
                     true => Seen::binary(&vec![7; count as usize]),
                     false => Seen::Fault(Exceeded::Fragments { max }.into()),
                 };
@@ -146,7 +144,7 @@ fn empty_fragments_and_control_frames_between_them() {
     }
     end.get(&Frame::new(CONTINUATION, "").more().to(side));
     end.take_seen();
-    end.get(&Frame::new(CONTINUATION, "").to(side));
+    end.get(&Frame::new(CONTINUATION, "").more().to(side));
     let fault = Fault::from(Exceeded::Fragments { max });
     assert_eq!(end.seen, [Seen::Fault(fault)], "an empty fragment counts");
 }
@@ -163,7 +161,7 @@ fn a_limit_has_its_close_code_and_reason() {
     );
     let mut end = End::new(side, &fragments(1), Instant::now());
     end.get(&Frame::text("a").more().to(side));
-    end.get(&Frame::new(CONTINUATION, "b").to(side));
+    end.get(&Frame::new(CONTINUATION, "b").more().to(side));
     assert_eq!(end.frames(), [Frame::close(1008, "Too many fragments")]);
 }
 

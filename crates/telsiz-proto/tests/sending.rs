@@ -290,7 +290,7 @@ fn it_wants_to_transmit_exactly_when_something_waits() {
         let close = |end: &mut End| end.connection.close(CloseCode::NORMAL.into());
         assert_eq!(wants(&close), (false, true));
         assert_eq!(wants(&close), (false, false));
-        assert_eq!(wants(&|end| end.get(&ping)), (false, false));
+        assert_eq!(wants(&|end| end.get(&ping)), (false, true));
     }
 }
 

@@ -147,6 +147,7 @@ impl<S: Io> Link<S> {
         loop {
             match self.connection.poll(&mut self.inbox) {
                 Ok(Some(Event::Message(message))) => return Poll::Ready(Ok(Some(message))),
+                Ok(Some(Event::Ping(_))) => self.transmit_pong(),
                 Ok(Some(Event::Pong(payload))) => handle_pong(&mut self.extras, payload.as_slice()),
                 Ok(Some(_)) => {}
                 Ok(None) => {
@@ -156,6 +157,15 @@ impl<S: Io> Link<S> {
                 }
                 Err(fault) => return Poll::Ready(Err(self.fail(fault, cx))),
             }
+        }
+    }
+
+    /// Answers a ping before what comes after it; while the transport takes
+    /// nothing, only the newest ping is answered.
+    fn transmit_pong(&mut self) {
+        if !self.blocked && self.backlog() <= self.options.write_buffer {
+            let outbox = self.outbox.get_or_insert_with(scratch::take_outbox);
+            self.connection.transmit(outbox);
         }
     }
 
@@ -202,6 +212,7 @@ impl<S: Io> Link<S> {
         let left = loop {
             match replies.connection().poll(&mut input) {
                 Ok(Some(Event::Message(message))) => handle(message, &mut replies),
+                Ok(Some(Event::Ping(_))) => replies.transmit_pong(),
                 Ok(Some(Event::Pong(payload))) => handle_pong(&mut self.extras, payload.as_slice()),
                 Ok(Some(_)) => {}
                 Ok(None) => break 0,
@@ -608,6 +619,10 @@ struct Transport<'t, 'c, 'w, S> {
 }
 
 impl<S: Io> WriteNow for Transport<'_, '_, '_, S> {
+    fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
     fn write_lent(&mut self, outbox: &mut Outbox, lent: &[u8]) {
         let written = match self.blocked {
             true => Poll::Pending,

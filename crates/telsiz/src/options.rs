@@ -42,8 +42,8 @@ impl Options {
         self
     }
 
-    /// The most frames that a message may have; 16,384 by default. One with
-    /// more closes the connection with 1008.
+    /// The number of fragments after which a message must be complete with the
+    /// next one; 16,384 by default. Otherwise the connection is closed with 1008.
     pub fn max_fragments(mut self, frames: u32) -> Self {
         self.config.limits.fragments = frames;
         self

@@ -16,6 +16,10 @@ pub struct Replies<'a> {
 
 /// A transport that can take bytes now.
 pub(crate) trait WriteNow {
+    /// Whether the transport refused bytes: what waits then may be replaced by
+    /// newer.
+    fn is_blocked(&self) -> bool;
+
     /// Writes the outbox and `lent` behind it; a copy of what the transport does
     /// not take is kept in the outbox.
     fn write_lent(&mut self, outbox: &mut Outbox, lent: &[u8]);
@@ -36,6 +40,13 @@ impl<'a> Replies<'a> {
 
     pub(crate) fn connection(&mut self) -> &mut Connection {
         self.connection
+    }
+
+    /// Answers a ping before the messages that came after it.
+    pub(crate) fn transmit_pong(&mut self) {
+        if !self.transport.is_blocked() {
+            self.connection.transmit(self.outbox);
+        }
     }
 
     pub(crate) fn backlog(&self) -> usize {

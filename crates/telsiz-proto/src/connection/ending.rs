@@ -70,10 +70,10 @@ impl Ending {
         self.sent.get_or_insert(frame);
     }
 
-    /// The peer's Close is answered with the code that it gave (section 5.5.1).
+    /// The peer's Close is answered with its own code and reason (section 5.5.1).
     pub(super) fn handle_close(&mut self, frame: &CloseFrame) {
         self.received = Some(frame.clone());
-        self.close(frame.code().into());
+        self.close(frame.clone());
     }
 
     pub(super) fn fail(&mut self, fault: Fault) {

@@ -103,7 +103,7 @@ impl Receive {
             _ => return None,
         };
         let is_whole = header.len <= (input.bytes().len() - len) as u64;
-        let fits = header.len <= limits.message_size as u64 && limits.fragments > 0;
+        let fits = header.len <= limits.message_size as u64;
         if !header.fin || header.mask.is_some() != masked || !is_whole || !fits {
             return None;
         }
@@ -228,7 +228,7 @@ impl Receive {
             let max = limits.message_size;
             return Err(Exceeded::MessageSize { max }.into());
         }
-        if frames >= limits.fragments {
+        if frames >= limits.fragments && !header.fin {
             let max = limits.fragments;
             return Err(Exceeded::Fragments { max }.into());
         }

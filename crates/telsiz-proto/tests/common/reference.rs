@@ -118,7 +118,7 @@ impl Book<'_> {
             let max = self.limits.message_size;
             return Err(Exceeded::MessageSize { max }.into());
         }
-        if frames + 1 > self.limits.fragments {
+        if frames + 1 > self.limits.fragments && !fin {
             let max = self.limits.fragments;
             return Err(Exceeded::Fragments { max }.into());
         }

@@ -4,8 +4,8 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 
 use bytes::BytesMut;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::Uri;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use telsiz_proto::Role;
 use telsiz_proto::handshake::{ClientHandshake, Reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,0 +1,127 @@
+//! `test`: everything that a change must pass, with one summary at the end.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+
+use crate::conformance;
+use crate::deny;
+use crate::failure::Result;
+use crate::install;
+use crate::interop;
+use crate::places;
+use crate::release;
+use crate::step::Step;
+use crate::summary::{self, Line};
+use crate::tally::Tally;
+
+/// What to run.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Only these parts, all of them by default
+    #[arg(value_enum, value_name = "PART")]
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Part {
+    /// cargo fmt --check
+    Format,
+    /// cargo clippy, with warnings as errors
+    Lint,
+    /// cargo test --workspace, doc tests included
+    Rust,
+    /// cargo build --release
+    Release,
+    /// Our server under other people's clients
+    Interop,
+    /// The Autobahn testsuite, both roles
+    Conformance,
+    /// Licences, bans and sources of dependencies
+    Deny,
+}
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let parts = if options.parts.is_empty() {
+        Part::value_variants()
+    } else {
+        &options.parts
+    };
+    let mut lines = Vec::new();
+    for part in parts {
+        let (name, about) = part.words();
+        println!("\n== {name}: {about}");
+        let start = Instant::now();
+        match part.run(&name) {
+            Ok(found) => lines.extend(found),
+            Err(failure) => lines.push(Line::of(name, Err(failure))),
+        }
+        println!("-- {}", spent(start.elapsed()));
+    }
+    Ok(summary::close(&lines))
+}
+
+impl Part {
+    /// Its name and what it is about, as `--help` has them.
+    fn words(self) -> (String, String) {
+        let value = self.to_possible_value();
+        let name = value.as_ref().map(|value| value.get_name().to_owned());
+        let about = value.as_ref().and_then(|value| value.get_help());
+        (
+            name.unwrap_or_default(),
+            about.map(ToString::to_string).unwrap_or_default(),
+        )
+    }
+
+    fn run(self, name: &str) -> Result<Vec<Line>> {
+        let counted = match self {
+            Self::Format => format(),
+            Self::Lint => lint(),
+            Self::Rust => rust(),
+            Self::Release => release::binary().map(|_| Tally::one(true)),
+            Self::Deny => deny::check().map(|()| Tally::one(true)),
+            Self::Interop => return interop::lines(&interop::Options::default()),
+            Self::Conformance => return conformance::lines(&conformance::Options::default()),
+        };
+        Ok(vec![Line::of(name, counted)])
+    }
+}
+
+fn format() -> Result<Tally> {
+    let check = ["fmt", "--all", "--check"];
+    Step::cargo(&check).run()?;
+    Step::cargo(&check)
+        .dir(&places::root().join("bench"))
+        .run()?;
+    Ok(Tally::one(true))
+}
+
+fn lint() -> Result<Tally> {
+    Step::cargo(&["clippy", "--workspace", "--all-targets", "--quiet"])
+        .args(["--", "-D", "warnings"])
+        .run()?;
+    Ok(Tally::one(true))
+}
+
+/// Runs the tests of all crates. One crate's failure does not keep the others from being tested.
+fn rust() -> Result<Tally> {
+    // The tests of our client start peers in Python and JavaScript.
+    install::interop_python()?;
+    install::npm_packages()?;
+    let mut tally = Tally::default();
+    let status = Step::cargo(&["test", "--workspace", "--no-fail-fast"]).watch(|line| {
+        if let Some(counted) = Tally::of_cargo_line(line) {
+            tally += counted;
+        }
+    })?;
+    Ok(if status.success() {
+        tally
+    } else {
+        tally.with_failure()
+    })
+}
+
+fn spent(time: Duration) -> String {
+    format!("{} min {:02} s", time.as_secs() / 60, time.as_secs() % 60)
+}
