@@ -402,6 +402,16 @@ impl<S: Io> Link<S> {
         Poll::Ready(Ok(()))
     }
 
+    /// Whether a message could be queued without waiting.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        let stopping = self
+            .lease
+            .as_ref()
+            .is_some_and(|lease| lease.stop().is_some());
+        !self.mute && !stopping && self.backlog() <= self.options.write_buffer
+    }
+
     /// Queues `message` if there is room for it.
     pub(crate) fn try_feed(&mut self, message: Outgoing) -> Result<(), TrySendError> {
         if self.mute || self.connection.check_send().is_err() {
@@ -416,6 +426,7 @@ impl<S: Io> Link<S> {
     }
 
     /// Queues `message`, room or not.
+    #[inline]
     pub(crate) fn feed_now(&mut self, message: Outgoing) -> Result<(), Error> {
         let outbox = self.outbox.get_or_insert_with(scratch::take_outbox);
         self.connection.send(message, outbox)?;

@@ -112,7 +112,8 @@ impl<S: Io> WebSocket<S> {
 
     /// Queues a message, to be written together with others: by the next
     /// [`recv`](Self::recv) before it waits, or by [`flush`](Self::flush). Waits
-    /// only if more than the write buffer is queued already.
+    /// only if more than the write buffer is queued already; otherwise the message
+    /// is queued with this call, before the future is polled.
     ///
     /// # Errors
     ///
@@ -121,9 +122,21 @@ impl<S: Io> WebSocket<S> {
     /// # Cancel safety
     ///
     /// Dropped while it waits, nothing was queued.
-    pub async fn feed(&mut self, message: impl Into<Outgoing>) -> Result<(), Error> {
-        let mut message = Some(message.into());
-        poll_fn(|cx| self.with(|link| link.poll_feed(cx, &mut message))).await
+    pub fn feed(
+        &mut self,
+        message: impl Into<Outgoing>,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        let message = message.into();
+        // Nearly always there is nothing to wait for. Then the message is queued
+        // here, rather than moved into a future and out again.
+        let (mut waiting, mut done) = match &mut self.link {
+            Some(link) if link.has_room() => (None, Some(link.feed_now(message))),
+            _ => (Some(message), None),
+        };
+        poll_fn(move |cx| match done.take() {
+            Some(result) => Poll::Ready(result),
+            None => self.with(|link| link.poll_feed(cx, &mut waiting)),
+        })
     }
 
     /// Sends a fragment of a message; the one with `last` completes it. Other

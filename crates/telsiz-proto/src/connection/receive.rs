@@ -16,6 +16,12 @@ use crate::message::Kind;
 /// message instead of through the driver's buffer.
 const LARGE: usize = 8 * 1024;
 
+/// How much of a large payload is taken with one read, and how much of that is
+/// unmasked and checked in one go: what was just written is still in the
+/// processor's cache then.
+const READ: usize = 128 * 1024;
+const SETTLE: usize = 16 * 1024;
+
 /// What is kept may be this many times what has come.
 const GROWTH: usize = 4;
 
@@ -278,14 +284,13 @@ impl Receive {
         data.extend_from_slice(&input.bytes()[..more]);
         input.skip(more);
         *left -= (spaced + more) as u64;
-        if let Some(key) = key {
-            *key = key.apply(&mut data[settled..]);
-        }
         let waits_for_more = *left > 0;
-        if self.control.is_none()
-            && let Some(message) = &mut self.message
-        {
-            message.settle()?;
+        if let Some((_, body)) = self.control.as_deref_mut() {
+            if let Some(key) = key {
+                *key = key.apply(&mut body[settled..]);
+            }
+        } else if let Some(message) = &mut self.message {
+            message.settle(key)?;
         }
         Ok(waits_for_more)
     }
@@ -336,18 +341,22 @@ impl Receive {
             reserve(data, 0, left);
         }
         let spare = data.capacity() - data.len();
-        Some(data.limit(left.min(spare)))
+        Some(data.limit(left.min(spare).min(READ)))
     }
 }
 
 impl Gathering {
-    /// Checks what has come since the last time.
-    fn settle(&mut self) -> Result<(), Violation> {
-        self.settled = self.data.len();
-        if self.kind == Kind::Text {
-            match utf8::valid_prefix(&self.data[self.checked..]) {
-                Some(valid) => self.checked += valid,
-                None => return Err(Violation::NotUtf8),
+    /// Unmasks and checks what has come since the last time.
+    fn settle(&mut self, key: &mut Option<Key>) -> Result<(), Violation> {
+        while self.settled < self.data.len() {
+            let end = self.data.len().min(self.settled + SETTLE);
+            if let Some(key) = key {
+                *key = key.apply(&mut self.data[self.settled..end]);
+            }
+            self.settled = end;
+            if self.kind == Kind::Text {
+                let unchecked = &self.data[self.checked..end];
+                self.checked += utf8::valid_prefix(unchecked).ok_or(Violation::NotUtf8)?;
             }
         }
         Ok(())

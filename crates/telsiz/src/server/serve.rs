@@ -134,8 +134,9 @@ impl Serve {
     }
 
     /// Serves connections on `workers` threads, each with a runtime of its own,
-    /// and gives each new connection to the one that has the fewest. Without
-    /// this they are tasks of the runtime in which the server is awaited.
+    /// and gives each new connection to the one that has the fewest. With one, or
+    /// without this, they are tasks of the runtime in which the server is awaited:
+    /// a process of one thread makes cheaper system calls.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
@@ -184,7 +185,7 @@ impl Serve {
             })
         };
         let workers: Vec<Worker> = match self.workers {
-            0 => vec![Worker::here(site())],
+            0 | 1 => vec![Worker::here(site())],
             count => (0..count)
                 .map(|number| Worker::start(number, site(), self.drain))
                 .collect::<io::Result<_>>()?,
