@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::Error;
+use crate::frame::PING;
 
 /// The key of RFC 6455, section 1.3, and the answer it demands. No server can tell that it is always the same.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -51,7 +52,8 @@ fn request(address: SocketAddr) -> Result<TcpStream, Error> {
 fn answer(stream: &mut TcpStream) -> Result<(), Error> {
     let mut head = Vec::new();
     let mut piece = [0; 1024];
-    while !head.ends_with(b"\r\n\r\n") {
+    // A server may send a ping right behind its answer.
+    while !head.ends_with(b"\r\n\r\n") && !head.ends_with(&PING) {
         match stream.read(&mut piece) {
             Ok(0) => return Err(Error::Handshake("the server closed".into())),
             Ok(read) => head.extend(&piece[..read]),

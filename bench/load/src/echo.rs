@@ -10,13 +10,11 @@ use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 
+use crate::frame::PING;
 use crate::{Cell, Error, Script, connect, process};
 
 const READ_BUFFER: usize = 256 * 1024;
 const EVENTS: usize = 1024;
-
-/// A ping without payload. Written in one piece, it arrives in one.
-const PING: [u8; 2] = [0x89, 0];
 
 /// How long a server may be silent while messages are missing.
 const PATIENCE: Duration = Duration::from_secs(10);

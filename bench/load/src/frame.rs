@@ -1,5 +1,8 @@
 //! Frames, as RFC 6455, section 5.2 has them. Only what is needed to write them.
 
+/// A server's ping without payload. Written in one piece, it arrives in one.
+pub(crate) const PING: [u8; 2] = [0x89, 0];
+
 const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
 

@@ -142,7 +142,36 @@ impl Upgrade {
     ///
     /// Dropping the future drops the connection.
     pub async fn accept(self) -> Result<WebSocket, Error> {
-        let inner = *self.0;
+        // In a box of its own, or each connection's task would keep room for it
+        // to its end.
+        Box::pin(self.0.accept()).await
+    }
+
+    /// Opens the connection only to close it: browsers hide HTTP answers from
+    /// their pages, but not close codes.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::close`].
+    pub async fn accept_and_close(self, frame: impl Into<CloseFrame>) {
+        if let Ok(mut ws) = self.accept().await {
+            ws.close(frame).await;
+        }
+    }
+
+    /// Answers with `response` instead of a WebSocket.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the connection.
+    pub async fn refuse(self, response: Response<impl Into<Bytes>>) {
+        Box::pin(self.0.responder.refuse(response.map(Into::into))).await;
+    }
+}
+
+impl Inner {
+    async fn accept(self: Box<Self>) -> Result<WebSocket, Error> {
+        let inner = *self;
         if inner.lease.stop().is_some() {
             inner.responder.refuse(stopping()).await;
             return Err(Error::Closed);
@@ -160,19 +189,6 @@ impl Upgrade {
             link.set_subprotocol(name.to_owned());
         }
         Ok(WebSocket::new(link))
-    }
-
-    /// Opens the connection only to close it: browsers hide HTTP answers from
-    /// their pages, but not close codes.
-    pub async fn accept_and_close(self, frame: impl Into<CloseFrame>) {
-        if let Ok(mut ws) = self.accept().await {
-            ws.close(frame).await;
-        }
-    }
-
-    /// Answers with `response` instead of a WebSocket.
-    pub async fn refuse(self, response: Response<impl Into<Bytes>>) {
-        self.0.responder.refuse(response.map(Into::into)).await;
     }
 }
 
