@@ -54,14 +54,17 @@ impl<'a> Input<'a> {
 impl<'a> Source for Input<'a> {
     type Piece = &'a mut [u8];
 
+    #[inline]
     fn bytes(&self) -> &[u8] {
         self.rest
     }
 
+    #[inline]
     fn skip(&mut self, n: usize) {
         self.take(n);
     }
 
+    #[inline]
     fn take(&mut self, n: usize) -> &'a mut [u8] {
         let rest = std::mem::take(&mut self.rest);
         let (piece, rest) = rest.split_at_mut(n.min(rest.len()));
@@ -73,14 +76,17 @@ impl<'a> Source for Input<'a> {
 impl Source for BytesMut {
     type Piece = BytesMut;
 
+    #[inline]
     fn bytes(&self) -> &[u8] {
         self
     }
 
+    #[inline]
     fn skip(&mut self, n: usize) {
         bytes::Buf::advance(self, n.min(self.len()));
     }
 
+    #[inline]
     fn take(&mut self, n: usize) -> BytesMut {
         // The last piece takes the handle itself: no reference is counted.
         match n < self.len() {

@@ -1,32 +1,71 @@
-//! The `telsiz` command: for now just enough to measure echo.
-use telsiz::Upgrade;
-use tokio::net::TcpListener;
+//! The `telsiz` command: a realtime messaging server, and a client to try it with.
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> std::io::Result<()> {
-    let args: Vec<String> = std::env::args().collect();
-    let value = |name: &str| {
-        args.iter()
-            .position(|a| a == name)
-            .and_then(|i| args.get(i + 1))
-            .cloned()
+use std::env;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::Command;
+use crate::failure::Failure;
+
+mod apps;
+mod audience;
+mod banner;
+mod cli;
+mod close;
+mod connect;
+mod connections;
+mod failure;
+mod http;
+mod lang;
+mod limits;
+mod listen;
+mod serve;
+mod signals;
+#[cfg(test)]
+mod testing;
+
+/// What is logged unless `TELSIZ_LOG` says otherwise.
+const LOG: &str = "warn,telsiz=info";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let Some(command) = cli::parse()? else {
+        return Ok(());
     };
-    let listen = value("--listen").unwrap_or("127.0.0.1:8000".into());
-    let size = value("--max-message-size")
-        .and_then(|v| v.parse().ok())
-        .unwrap_or(65536);
-    let fragments = value("--max-fragments")
-        .and_then(|v| v.parse().ok())
-        .unwrap_or(16384);
-    let listener = TcpListener::bind(listen).await?;
-    println!("listening on {}", listener.local_addr()?);
-    telsiz::serve(listener)
-        .max_message_size(size)
-        .max_fragments(fragments)
-        .workers(1)
-        .fallback(|request: Upgrade| async move {
-            let mut ws = request.accept().await?;
-            ws.run(|message, replies| replies.echo(message)).await
-        })
-        .await
+    log_to_stderr()?;
+    // The workers of a server have runtimes of their own; this one accepts.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
+    match command {
+        Command::Serve(serve) => runtime.block_on(serve::run(serve)),
+        Command::Connect(connect) => runtime.block_on(connect::run(connect)),
+    }
+}
+
+fn log_to_stderr() -> Result<(), Failure> {
+    let asked = env::var("TELSIZ_LOG").unwrap_or_default();
+    let filter = match &*asked {
+        "" => EnvFilter::new(LOG),
+        asked => EnvFilter::try_new(asked).map_err(|error| {
+            Failure::Usage(format!(
+                "TELSIZ_LOG: {error}; expected a level, such as debug"
+            ))
+        })?,
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    Ok(())
 }

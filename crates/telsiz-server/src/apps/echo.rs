@@ -1,0 +1,44 @@
+//! `echo`: every message comes back unchanged.
+
+use telsiz::{Error, Upgrade};
+
+use super::{App, Mounting};
+use crate::connections::Counted;
+use crate::lang::ByLang;
+
+/// The app.
+pub(crate) const APP: App = App {
+    name: "echo",
+    pattern: "/echo",
+    about: ByLang {
+        tr: "her mesaj olduğu gibi geri gelir",
+        en: "every message comes back unchanged",
+    },
+    mount,
+};
+
+fn mount(mounting: Mounting) -> Mounting {
+    mounting.handle(&APP, echo)
+}
+
+/// What an idle connection keeps is this future: what the handshake needs is in a
+/// box of its own, which is gone afterwards.
+async fn echo(upgrade: Upgrade, _counted: Counted) -> Result<(), Error> {
+    let mut ws = Box::pin(upgrade.accept()).await?;
+    ws.run(|message, replies| replies.echo(message)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<R>(_: fn(Upgrade, Counted) -> R) -> usize {
+        size_of::<R>()
+    }
+
+    #[test]
+    fn an_idle_connection_keeps_little() {
+        let size = size_of_future(echo);
+        assert!(size <= 80, "{size} bytes");
+    }
+}

@@ -1,0 +1,136 @@
+//! `numbered`: plain-text chat, the server numbers its clients. English always.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use telsiz::{Error, Message, Options, Prepared, Sender, Upgrade};
+
+use super::{App, Mounting, open};
+use crate::audience::{Audience, Member};
+use crate::close;
+use crate::connections::Counted;
+use crate::lang::ByLang;
+
+/// The app.
+pub(crate) const APP: App = App {
+    name: "numbered",
+    pattern: "/numbered",
+    about: ByLang {
+        tr: "düz metin sohbet, sunucu istemcileri numaralar",
+        en: "plain-text chat, the server numbers its clients",
+    },
+    mount,
+};
+
+/// The clients of a mount.
+#[derive(Debug, Default)]
+struct Numbered {
+    audience: Arc<Audience<()>>,
+    /// The newest number; numbers are never used again.
+    last: AtomicU64,
+}
+
+/// A client that the others were told of, and that they are told when it leaves,
+/// however that happens.
+struct Client {
+    member: Member<()>,
+    number: u64,
+}
+
+fn mount(mounting: Mounting) -> Mounting {
+    let options = mounting.site.limits.audience_options();
+    let numbered = Arc::new(Numbered::default());
+    mounting.handle(&APP, move |upgrade, counted| {
+        chat(upgrade, options.clone(), numbered.clone(), counted)
+    })
+}
+
+async fn chat(
+    upgrade: Upgrade,
+    options: Options,
+    numbered: Arc<Numbered>,
+    _counted: Counted,
+) -> Result<(), Error> {
+    let number = numbered.last.fetch_add(1, Ordering::Relaxed) + 1;
+    let member = numbered.audience.join(());
+    let (mut receiver, sender) = open(upgrade.options(options)).await?;
+    let client = Client::announce(member, number, sender);
+    while let Some(message) = receiver.recv().await? {
+        let Message::Text(text) = message else {
+            drop(client);
+            receiver.close(close::text_only()).await;
+            break;
+        };
+        client.tell_others(format!("[{number}] {text}"));
+    }
+    Ok(())
+}
+
+impl Client {
+    fn announce(member: Member<()>, number: u64, sender: Sender) -> Self {
+        let welcome = Prepared::new(format!("Welcome to chat! Your ID: {number}"));
+        let joined = Prepared::new(format!("User {number} joined"));
+        member.open_with(sender, welcome, &joined);
+        Self { member, number }
+    }
+
+    fn tell_others(&self, text: String) {
+        let message = Prepared::new(text);
+        self.member.send_to_others(|()| Some(message.clone()));
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.tell_others(format!("User {} left", self.number));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use telsiz::CloseCode;
+
+    use super::*;
+    use crate::connections::Connections;
+    use crate::testing::{closed, connect, serve, text};
+
+    #[tokio::test]
+    async fn a_panic_closes_its_connection_with_1011_and_is_a_leave_to_the_others() {
+        let connections = Connections::default();
+        let numbered = Arc::new(Numbered::default());
+        let address = serve(|serve| {
+            let (in_chat, in_panic) = (numbered.clone(), numbered.clone());
+            let (chatting, panicking) = (connections.clone(), connections.clone());
+            serve
+                .route("/numbered", move |upgrade| {
+                    let options = Options::default();
+                    chat(upgrade, options, in_chat.clone(), chatting.count())
+                })
+                .route("/panic", move |upgrade: Upgrade| {
+                    let member = in_panic.audience.join(());
+                    let counted = panicking.count();
+                    async move {
+                        let (mut receiver, sender) = open(upgrade).await.expect("open");
+                        let _client = Client::announce(member, 7, sender);
+                        let _counted = counted;
+                        let heard = receiver.recv().await;
+                        assert!(heard.is_err(), "what a bug looks like");
+                    }
+                })
+        })
+        .await;
+        let mut bystander = connect(address, "/numbered").await;
+        assert_eq!(text(&mut bystander).await, "Welcome to chat! Your ID: 1");
+        let mut victim = connect(address, "/panic").await;
+        assert_eq!(text(&mut bystander).await, "User 7 joined");
+        assert_eq!(connections.number(), 2);
+        assert_eq!(text(&mut victim).await, "Welcome to chat! Your ID: 7");
+        victim.send("go").await.expect("sent");
+        assert_eq!(closed(&mut victim).await.code(), CloseCode::INTERNAL_ERROR);
+        assert_eq!(text(&mut bystander).await, "User 7 left");
+        let mut newcomer = connect(address, "/numbered").await;
+        assert_eq!(text(&mut newcomer).await, "Welcome to chat! Your ID: 2");
+        assert_eq!(text(&mut bystander).await, "User 2 joined");
+        assert_eq!(connections.number(), 2);
+    }
+}

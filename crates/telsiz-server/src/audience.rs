@@ -1,0 +1,288 @@
+//! The connections that hear each other.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use slab::Slab;
+use telsiz::{Prepared, Sender, TrySendError};
+
+use crate::close;
+use crate::limits::AUDIENCE_BUFFER;
+
+/// The connections of a mount that hear each other, each with something that
+/// decides what it hears (a language, say).
+///
+/// What is sent goes to each member in the order of sending: one lock is held
+/// while a message is queued for all of them. It is never held while something
+/// is waited for. Who reads too slowly is closed with 4008; nobody else waits.
+#[derive(Debug)]
+pub(crate) struct Audience<T> {
+    seats: Mutex<Slab<Seat<T>>>,
+}
+
+#[derive(Debug)]
+struct Seat<T> {
+    ear: T,
+    line: Line,
+}
+
+/// The way to a member.
+#[derive(Debug)]
+enum Line {
+    /// Its handshake is being answered. What is sent meanwhile waits, so that
+    /// a client that has the answer misses nothing.
+    Opening {
+        waiting: Vec<Prepared>,
+        bytes: usize,
+    },
+    Open(Sender),
+    /// It was too slow.
+    Cut,
+}
+
+/// A place in an [`Audience`], given up when dropped.
+#[derive(Debug)]
+pub(crate) struct Member<T> {
+    audience: Arc<Audience<T>>,
+    key: usize,
+}
+
+impl<T> Default for Audience<T> {
+    fn default() -> Self {
+        Self {
+            seats: Mutex::default(),
+        }
+    }
+}
+
+impl<T> Audience<T> {
+    /// Takes a place for a connection whose handshake is about to be answered.
+    pub(crate) fn join(self: &Arc<Self>, ear: T) -> Member<T> {
+        let line = Line::Opening {
+            waiting: Vec::new(),
+            bytes: 0,
+        };
+        Member {
+            key: self.lock().insert(Seat { ear, line }),
+            audience: self.clone(),
+        }
+    }
+
+    /// Sends each member what `choose` chooses for it.
+    pub(crate) fn send_to_all(&self, choose: impl Fn(&T) -> Option<Prepared>) {
+        deliver(&mut self.lock(), |_, ear| choose(ear));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slab<Seat<T>>> {
+        // A panic leaves at worst a message that not all of them got.
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn deliver<T>(seats: &mut Slab<Seat<T>>, choose: impl Fn(usize, &T) -> Option<Prepared>) {
+    for (key, seat) in seats {
+        if let Some(message) = choose(key, &seat.ear) {
+            seat.line.send(message);
+        }
+    }
+}
+
+impl<T> Member<T> {
+    /// The handshake was answered: what was sent meanwhile goes out, and from now
+    /// on everything at once.
+    pub(crate) fn open(&self, sender: Sender) {
+        if let Some(seat) = self.audience.lock().get_mut(self.key) {
+            seat.line.open(sender, None);
+        }
+    }
+
+    /// As [`open`](Self::open), with `greeting` before everything else, and tells
+    /// all others: a member that joins later is not told.
+    pub(crate) fn open_with(&self, sender: Sender, greeting: Prepared, others: &Prepared) {
+        let mut seats = self.audience.lock();
+        if let Some(seat) = seats.get_mut(self.key) {
+            seat.line.open(sender, Some(greeting));
+        }
+        let others_of = |key, _: &T| (key != self.key).then(|| others.clone());
+        deliver(&mut seats, others_of);
+    }
+
+    /// Sends each other member what `choose` chooses for it.
+    pub(crate) fn send_to_others(&self, choose: impl Fn(&T) -> Option<Prepared>) {
+        self.send(None, choose);
+    }
+
+    /// Sends `own` to this member and to each other what `choose` chooses for it.
+    pub(crate) fn send(&self, own: Option<Prepared>, choose: impl Fn(&T) -> Option<Prepared>) {
+        deliver(&mut self.audience.lock(), |key, ear| {
+            match key == self.key {
+                true => own.clone(),
+                false => choose(ear),
+            }
+        });
+    }
+}
+
+impl<T> Drop for Member<T> {
+    fn drop(&mut self) {
+        let seat = self.audience.lock().try_remove(self.key);
+        // Not under the lock: whatever this drops, it cannot come back here.
+        drop(seat);
+    }
+}
+
+impl Line {
+    fn open(&mut self, sender: Sender, first: Option<Prepared>) {
+        match std::mem::replace(self, Self::Open(sender)) {
+            Self::Opening { waiting, .. } => {
+                first.into_iter().chain(waiting).for_each(|m| self.send(m));
+            }
+            _ => self.cut(),
+        }
+    }
+
+    fn send(&mut self, message: Prepared) {
+        let full = match self {
+            Self::Opening { waiting, bytes } => {
+                *bytes += message.message().len();
+                waiting.push(message);
+                *bytes > AUDIENCE_BUFFER
+            }
+            Self::Open(sender) => matches!(sender.try_send(message), Err(TrySendError::Full(_))),
+            Self::Cut => false,
+        };
+        if full {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        if let Self::Open(sender) = std::mem::replace(self, Self::Cut) {
+            sender.close(close::too_slow());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use telsiz::{Message, Options, Upgrade};
+
+    use super::*;
+    use crate::testing::{connect, next, serve, text};
+
+    fn prepared(text: &str) -> Option<Prepared> {
+        Some(Prepared::new(text))
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_while_a_handshake_is_answered_comes_after_it_and_in_order() {
+        let audience = Arc::new(Audience::default());
+        let address = serve(|serve| {
+            serve.fallback(move |upgrade: Upgrade| {
+                let member = audience.join(());
+                let audience = audience.clone();
+                async move {
+                    audience.send_to_all(|()| prepared("second"));
+                    audience.send_to_all(|()| prepared("third"));
+                    let ws = upgrade.accept().await.expect("accepted");
+                    let (mut receiver, sender) = ws.split().expect("halves");
+                    let nobody = Prepared::new("nobody is there");
+                    member.open_with(sender, Prepared::new("first"), &nobody);
+                    audience.send_to_all(|()| prepared("fourth"));
+                    let _ = receiver.recv().await;
+                }
+            })
+        })
+        .await;
+        let mut ws = connect(address, "/").await;
+        for expected in ["first", "second", "third", "fourth"] {
+            assert_eq!(text(&mut ws).await, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn more_than_may_wait_during_a_handshake_is_too_slow() {
+        let audience = Arc::new(Audience::default());
+        let address = serve(|serve| {
+            serve.fallback(move |upgrade: Upgrade| {
+                let member = audience.join(());
+                let audience = audience.clone();
+                async move {
+                    let message = Prepared::new(vec![0; AUDIENCE_BUFFER + 1]);
+                    audience.send_to_all(|()| Some(message.clone()));
+                    let ws = upgrade.accept().await.expect("accepted");
+                    let (mut receiver, sender) = ws.split().expect("halves");
+                    member.open(sender);
+                    let _ = receiver.recv().await;
+                }
+            })
+        })
+        .await;
+        let mut ws = connect(address, "/").await;
+        let frame = crate::testing::closed(&mut ws).await;
+        assert_eq!(frame, close::too_slow());
+    }
+
+    /// A server on which each message goes to all others.
+    async fn hall() -> std::net::SocketAddr {
+        let audience = Arc::new(Audience::default());
+        let options = Options::default().write_buffer(AUDIENCE_BUFFER);
+        serve(|serve| {
+            serve.options(options).fallback(move |upgrade: Upgrade| {
+                let member = audience.join(());
+                async move {
+                    let ws = upgrade.accept().await.expect("accepted");
+                    let (mut receiver, sender) = ws.split().expect("halves");
+                    member.open(sender);
+                    while let Some(message) = receiver.recv().await? {
+                        let message = Prepared::new(message);
+                        member.send_to_others(|()| Some(message.clone()));
+                    }
+                    Ok::<_, telsiz::Error>(())
+                }
+            })
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn who_reads_too_slowly_is_closed_with_4008_and_nobody_else_waits() {
+        const SIZE: usize = 256 * 1024;
+        // More than the kernel keeps for a connection, and what may wait besides.
+        const COUNT: u32 = 100;
+        let hall = hall().await;
+        let mut speaker = connect(hall, "/").await;
+        let mut slow = connect(hall, "/").await;
+        let mut quick = connect(hall, "/").await;
+        for number in 0..COUNT {
+            let mut message = vec![0; SIZE];
+            message[..4].copy_from_slice(&number.to_be_bytes());
+            speaker.send(message.clone()).await.expect("sent");
+            let heard = next(&mut quick).await.map(Message::into_bytes);
+            assert!(heard.is_some_and(|heard| heard == message), "{number}");
+        }
+        let mut heard = 0;
+        while let Some(message) = next(&mut slow).await {
+            assert_eq!(message.as_bytes()[..4], u32::to_be_bytes(heard));
+            heard += 1;
+        }
+        assert!(heard < COUNT, "nothing was lost: it was not slow");
+        let outcome = slow.outcome().and_then(|outcome| outcome.received);
+        assert_eq!(outcome, Some(close::too_slow()));
+    }
+
+    #[tokio::test]
+    async fn who_left_is_not_sent_to_and_its_place_is_free() {
+        let audience = Arc::new(Audience::default());
+        let first = audience.join(1);
+        let second = audience.join(2);
+        drop(first);
+        let mut seen = Vec::new();
+        let note = std::cell::RefCell::new(&mut seen);
+        audience.send_to_all(|ear| {
+            note.borrow_mut().push(*ear);
+            None
+        });
+        second.send_to_others(|_| panic!("there is nobody else"));
+        assert_eq!(seen, [2]);
+    }
+}

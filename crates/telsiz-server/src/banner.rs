@@ -1,0 +1,73 @@
+//! What a server prints when it has started.
+
+use std::fmt::{self, Display};
+use std::net::SocketAddr;
+
+use crate::apps::App;
+use crate::lang::{ByLang, Lang};
+use crate::listen::reachable;
+
+/// What is where, and how to try it.
+#[derive(Debug)]
+pub(crate) struct Banner<'a> {
+    /// The address that is listened on.
+    pub(crate) address: SocketAddr,
+    /// Whether it is served with TLS.
+    pub(crate) tls: bool,
+    /// The apps.
+    pub(crate) apps: &'a [&'static App],
+    /// Whether there is one, on every path.
+    pub(crate) alone: bool,
+    /// In which language.
+    pub(crate) lang: Lang,
+}
+
+impl Display for Banner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LISTENS: ByLang<&str> = ByLang {
+            tr: "şu adreste dinliyor:",
+            en: "listens on",
+        };
+        const EVERY_PATH: ByLang<&str> = ByLang {
+            tr: "(her yol)",
+            en: "(any path)",
+        };
+        const TRY: ByLang<&str> = ByLang {
+            tr: "Denemek için:",
+            en: "To try it:",
+        };
+        const STOP: ByLang<&str> = ByLang {
+            tr: "Durdurmak için: Ctrl-C",
+            en: "To stop it: Ctrl-C",
+        };
+        let lang = self.lang;
+        let (http, ws) = match self.tls {
+            true => ("https", "wss"),
+            false => ("http", "ws"),
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        let at = reachable(self.address);
+        writeln!(
+            f,
+            "Telsiz {version} {} {http}://{}/\n",
+            LISTENS.of(lang),
+            self.address
+        )?;
+        let path = |app: &App| match self.alone {
+            true => EVERY_PATH.of(lang),
+            false => app.pattern,
+        };
+        let width = |text: &dyn Fn(&App) -> &'static str| {
+            let widths = self.apps.iter().map(|app| text(app).chars().count());
+            widths.max().unwrap_or(0)
+        };
+        let (paths, names) = (width(&path), width(&|app| app.name));
+        for app in self.apps {
+            let (path, name, about) = (path(app), app.name, app.about.of(lang));
+            writeln!(f, "  {path:paths$}  {name:names$}  {about}")?;
+        }
+        let first = self.apps.first().map_or("/", |app| app.pattern);
+        writeln!(f, "\n{} telsiz connect {ws}://{at}{first}", TRY.of(lang))?;
+        writeln!(f, "{}", STOP.of(lang))
+    }
+}

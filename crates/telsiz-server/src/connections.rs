@@ -1,0 +1,51 @@
+//! How many WebSockets are open.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Counts the open WebSockets of a server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Connections(Arc<AtomicUsize>);
+
+/// One that is counted, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Counted(Arc<AtomicUsize>);
+
+impl Connections {
+    /// Counts one more.
+    ///
+    /// It is counted before its handshake is answered, so that whoever has the answer
+    /// finds itself counted.
+    pub(crate) fn count(&self) -> Counted {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Counted(self.0.clone())
+    }
+
+    /// How many there are.
+    pub(crate) fn number(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_counts_until_it_is_dropped() {
+        let connections = Connections::default();
+        let first = connections.count();
+        let second = connections.clone().count();
+        assert_eq!(connections.number(), 2);
+        drop(first);
+        assert_eq!(connections.number(), 1);
+        drop(second);
+        assert_eq!(connections.number(), 0);
+    }
+}

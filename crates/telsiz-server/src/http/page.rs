@@ -1,0 +1,75 @@
+//! The page that a browser finds.
+
+use std::fmt::Write;
+
+use axum::http::{HeaderMap, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use crate::apps::App;
+use crate::lang::{ByLang, Lang};
+
+const STYLE: &str = "body{font:1rem/1.6 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem;\
+                     color-scheme:light dark}td{padding:.2rem 1.5rem .2rem 0;vertical-align:top}";
+
+/// Whether a request names HTML among what it accepts.
+pub(super) fn is_asked_for(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter();
+    accepted
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|range| range.split(';').next())
+        .any(|range| range.trim().eq_ignore_ascii_case("text/html"))
+}
+
+/// What is served where, and how to try it.
+pub(super) fn page(lang: Lang, apps: &[&App]) -> Response {
+    const RUNNING: ByLang<&str> = ByLang {
+        tr: "WebSocket sunucusu çalışıyor.",
+        en: "The WebSocket server is running.",
+    };
+    const TRY: ByLang<&str> = ByLang {
+        tr: "Denemek için:",
+        en: "To try it:",
+    };
+    let mut rows = String::new();
+    for app in apps {
+        let (pattern, name, about) = (app.pattern, app.name, app.about.of(lang));
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            rows,
+            "<tr><td><code>{pattern}</code></td><td>{name}</td><td>{about}</td></tr>"
+        );
+    }
+    let first = apps.first().map_or("/", |app| app.pattern);
+    let (tag, running, attempt) = (lang.tag(), RUNNING.of(lang), TRY.of(lang));
+    let page = format!(
+        "<!doctype html>\n<html lang=\"{tag}\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Telsiz</title>\n\
+         <style>{STYLE}</style>\n<h1>Telsiz</h1>\n<p>{running}</p>\n<table>\n{rows}</table>\n\
+         <p>{attempt} <code>telsiz connect ws://…{first}</code></p>\n</html>\n"
+    );
+    Html(page).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn only_who_names_html_is_asking_for_a_page() {
+        for (accept, expected) in [
+            ("text/html,application/xhtml+xml,*/*;q=0.8", true),
+            ("application/json, Text/HTML;q=0.5", true),
+            ("*/*", false),
+            ("application/json", false),
+            ("text/html-sandboxed", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(is_asked_for(&headers), expected, "{accept}");
+        }
+        assert!(!is_asked_for(&HeaderMap::new()));
+    }
+}

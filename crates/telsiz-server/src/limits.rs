@@ -1,0 +1,111 @@
+//! What a connection may send, and the options of the library that say so.
+
+use serde_json::json;
+use telsiz::{Exceeded, Fault, Message, Options};
+
+/// How much may wait for a member of an audience before it counts as too slow.
+pub(crate) const AUDIENCE_BUFFER: usize = 1024 * 1024;
+
+/// What a connection may send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The bytes of a message.
+    pub(crate) max_message_size: usize,
+    /// The fragments of a message besides its last.
+    pub(crate) max_fragments: u32,
+}
+
+impl Limits {
+    /// The options of a connection; an oversized message is told as
+    /// `{"error","max_size"}` before the Close frame.
+    pub(crate) fn options(self) -> Options {
+        self.with_last_words(|max| format!(r#"{{"error":"Message too large","max_size":{max}}}"#))
+    }
+
+    /// The options of a connection to whose other members messages go.
+    pub(crate) fn audience_options(self) -> Options {
+        self.options().write_buffer(AUDIENCE_BUFFER)
+    }
+
+    /// The options of an app with its own error fields: the last words carry
+    /// `own` too.
+    pub(crate) fn options_with(self, own: &'static [(&'static str, &'static str)]) -> Options {
+        self.with_last_words(move |max| {
+            let mut words = json!({ "error": "Message too large", "max_size": max });
+            for (field, value) in own {
+                words[*field] = (*value).into();
+            }
+            words.to_string()
+        })
+    }
+
+    fn with_last_words(self, words: impl Fn(usize) -> String + Send + Sync + 'static) -> Options {
+        Options::default()
+            .max_message_size(self.max_message_size)
+            .max_fragments(self.max_fragments)
+            .last_words(move |fault| match fault {
+                Fault::Exceeded(Exceeded::MessageSize { max }) => Some(Message::text(words(*max))),
+                _ => None,
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use telsiz::Upgrade;
+
+    use super::*;
+    use crate::testing::{connect, next, serve};
+
+    const LIMITS: Limits = Limits {
+        max_message_size: 4,
+        max_fragments: 2,
+    };
+
+    async fn told(options: Options, messages: &[&[u8]]) -> (Vec<String>, u16) {
+        let address = serve(|serve| {
+            serve.options(options).fallback(|upgrade: Upgrade| async {
+                let mut ws = upgrade.accept().await?;
+                while ws.recv().await?.is_some() {}
+                Ok::<_, telsiz::Error>(())
+            })
+        })
+        .await;
+        let mut ws = connect(address, "/").await;
+        for (index, message) in messages.iter().enumerate() {
+            let last = index + 1 == messages.len();
+            ws.send_fragment(*message, last).await.expect("sent");
+        }
+        let mut words = Vec::new();
+        while let Some(message) = next(&mut ws).await {
+            words.push(message.as_text().expect("a text").to_owned());
+        }
+        let code = ws.close_code().expect("a Close frame");
+        (words, code.get())
+    }
+
+    #[tokio::test]
+    async fn an_oversized_message_is_told_before_the_close() {
+        let (words, code) = told(LIMITS.options(), &[b"12345"]).await;
+        let expected = r#"{"error":"Message too large","max_size":4}"#;
+        assert_eq!((words, code), (vec![expected.to_owned()], 1009));
+    }
+
+    #[tokio::test]
+    async fn an_app_adds_its_own_error_fields() {
+        let options = LIMITS.options_with(&[("type", "system")]);
+        let (words, code) = told(options, &[b"12345"]).await;
+        let words: Vec<serde_json::Value> = words
+            .iter()
+            .map(|words| serde_json::from_str(words).expect("JSON"))
+            .collect();
+        let expected = json!({"type": "system", "error": "Message too large", "max_size": 4});
+        assert_eq!((words, code), (vec![expected], 1009));
+    }
+
+    #[tokio::test]
+    async fn too_many_fragments_are_told_by_the_close_alone() {
+        let (words, code) = told(LIMITS.options(), &[b"1", b"2", b"3", b"4"]).await;
+        assert_eq!((words, code), (Vec::new(), 1008));
+    }
+}

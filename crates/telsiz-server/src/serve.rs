@@ -1,0 +1,142 @@
+//! `telsiz serve`.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::{env, fs, process, thread};
+
+use telsiz::{CloseCode, ServerTls, Stopper, Upgrade};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+use crate::apps::{APPS, App, Mounting, Site};
+use crate::banner::Banner;
+use crate::cli::{Serve, ServeFlags};
+use crate::close;
+use crate::connections::Connections;
+use crate::failure::Failure;
+use crate::http::{ApiKey, Http};
+use crate::listen::is_loopback;
+use crate::signals::Signals;
+
+/// Serves until it is stopped.
+pub(crate) async fn run(asked: Serve) -> Result<(), Failure> {
+    let flags = &asked.flags;
+    let tls = tls(flags)?;
+    let api_key = api_key()?;
+    let signals = Signals::catch().map_err(|error| failed("cannot wait for signals", error))?;
+    let listener = flags.listen.bind().await?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| failed("cannot tell the address", error))?;
+    let apps = asked.app.map_or(APPS.to_vec(), |app| vec![app]);
+    let banner = Banner {
+        address,
+        tls: tls.is_some(),
+        apps: &apps,
+        alone: asked.app.is_some(),
+        lang: flags.lang,
+    };
+    let banner = banner.to_string();
+
+    let mut mounted = mount(listener, flags, &apps, asked.app.is_some());
+    if let Some(tls) = tls {
+        mounted.serve = mounted.serve.tls(tls);
+    }
+    if let Some(relay) = mounted.relay.clone() {
+        tokio::spawn(async move { relay.announce().await });
+    }
+    let http = Http::new(
+        mounted.site,
+        apps,
+        mounted.relay,
+        is_loopback(address.ip()),
+        api_key,
+    );
+    let router = http.router();
+    let serve = mounted
+        .serve
+        .workers(workers(flags))
+        .http(move |request| router.clone().oneshot(request));
+    tokio::spawn(stop_on(signals, serve.stopper()));
+    // It serves whether or not somebody reads this.
+    let _ = std::io::stdout().write_all(banner.as_bytes());
+    serve.await.map_err(|error| failed("cannot serve", error))
+}
+
+/// A server with `apps`, each on its path or the only one on every path.
+fn mount(listener: TcpListener, flags: &ServeFlags, apps: &[&App], alone: bool) -> Mounting {
+    let site = Arc::new(Site {
+        lang: flags.lang,
+        limits: flags.limits(),
+        connections: Connections::default(),
+    });
+    let mut serve = telsiz::serve(listener).options(site.limits.options());
+    if !alone {
+        let connections = site.connections.clone();
+        serve = serve.fallback(move |upgrade: Upgrade| {
+            let counted = connections.count();
+            async move {
+                upgrade.accept_and_close(close::unknown_endpoint()).await;
+                drop(counted);
+            }
+        });
+    }
+    let mounting = Mounting {
+        serve,
+        site,
+        alone,
+        relay: None,
+    };
+    apps.iter()
+        .fold(mounting, |mounting, app| mounting.mount(app))
+}
+
+/// The first signal stops the server as it should be, the second one now.
+async fn stop_on(mut signals: Signals, stopper: Stopper) {
+    signals.next().await;
+    tracing::info!("stopping: closing all connections; a second signal stops at once");
+    stopper.stop_with(CloseCode::RESTART);
+    signals.next().await;
+    process::exit(1);
+}
+
+fn workers(flags: &ServeFlags) -> usize {
+    let cores = || thread::available_parallelism().ok();
+    flags.workers.or_else(cores).map_or(1, Into::into)
+}
+
+fn tls(flags: &ServeFlags) -> Result<Option<ServerTls>, Failure> {
+    match (&flags.tls_cert, &flags.tls_key) {
+        (None, None) => Ok(None),
+        (Some(chain), Some(key)) => {
+            let (chain, key) = (read(chain, "--tls-cert")?, read(key, "--tls-key")?);
+            let tls = ServerTls::new(chain, key);
+            tls.map(Some)
+                .map_err(|error| failed("--tls-cert and --tls-key", error))
+        }
+        (Some(_), None) => Err(Failure::Usage(
+            "--tls-cert needs --tls-key FILE beside it".into(),
+        )),
+        (None, Some(_)) => Err(Failure::Usage(
+            "--tls-key needs --tls-cert FILE beside it".into(),
+        )),
+    }
+}
+
+/// The key that the environment sets. One that cannot be read must not count as none.
+fn api_key() -> Result<Option<ApiKey>, Failure> {
+    match env::var("TELSIZ_API_KEY") {
+        Ok(key) => Ok(ApiKey::new(&key)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(error) => Err(Failure::Usage(format!("TELSIZ_API_KEY: {error}"))),
+    }
+}
+
+fn read(path: &Path, flag: &str) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| failed(&format!("{flag} {}", path.display()), error))
+}
+
+fn failed(what: &str, error: impl std::fmt::Display) -> Failure {
+    Failure::Failed(format!("{what}: {error}"))
+}

@@ -1,0 +1,47 @@
+//! What tests need to talk to apps in the same process.
+
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use telsiz::{CloseFrame, Message, Serve, WebSocket};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Starts a server on a free port.
+pub(crate) async fn serve(build: impl FnOnce(Serve) -> Serve) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    tokio::spawn(build(telsiz::serve(listener)).into_future());
+    address
+}
+
+/// Connects to a server.
+pub(crate) async fn connect(address: SocketAddr, path: &str) -> WebSocket {
+    let connect = telsiz::connect(format!("ws://{address}{path}"));
+    connect.await.expect("a connection")
+}
+
+/// The next message, which must be there in time.
+pub(crate) async fn next(ws: &mut WebSocket) -> Option<Message> {
+    let message = timeout(PATIENCE, ws.recv()).await.expect("in time");
+    message.expect("no error")
+}
+
+/// The next message, which must be text.
+pub(crate) async fn text(ws: &mut WebSocket) -> String {
+    match next(ws).await {
+        Some(Message::Text(text)) => text.to_string(),
+        other => panic!("no text: {other:?}"),
+    }
+}
+
+/// The Close frame, which must come next.
+pub(crate) async fn closed(ws: &mut WebSocket) -> CloseFrame {
+    assert_eq!(next(ws).await, None);
+    let outcome = ws.outcome().expect("an outcome");
+    outcome.received.expect("a Close frame")
+}

@@ -1,0 +1,260 @@
+//! Starts the command and talks to it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use telsiz::{CloseFrame, Message, WebSocket};
+use tokio::time::timeout;
+
+/// How long anything may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The command, without what the environment says.
+pub(crate) fn telsiz() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_telsiz"));
+    command
+        .env_remove("TELSIZ_API_KEY")
+        .env_remove("TELSIZ_LOG");
+    command
+}
+
+/// A running `telsiz serve`, which ends with the test.
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+    /// What it printed when it had started.
+    pub(crate) banner: String,
+    /// Kept open, for it may print more.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Starts one on a free port of loopback: `Server::start("echo --lang en")`.
+    pub(crate) fn start(arguments: &str) -> Self {
+        Self::with(arguments, "127.0.0.1:0", &[])
+    }
+
+    /// Starts one that listens there and finds these variables in its environment.
+    pub(crate) fn with(arguments: &str, listen: &str, variables: &[(&str, &str)]) -> Self {
+        let mut child = telsiz()
+            .arg("serve")
+            .args(arguments.split_whitespace())
+            .args(["--listen", listen])
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("its output"));
+        let mut banner = String::new();
+        // The last line tells how to stop it.
+        while !banner.contains("Ctrl-C") {
+            let read = stdout.read_line(&mut banner).expect("a line");
+            assert_ne!(read, 0, "the server ended; it said:\n{banner}");
+        }
+        let (_, rest) = banner.split_once("://").expect("an address");
+        let (address, _) = rest.split_once('/').expect("an address");
+        Self {
+            child,
+            address: address.parse().expect("an address"),
+            banner,
+            _stdout: stdout,
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        address
+    }
+
+    /// The URL of `path`.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("ws://{}{path}", self.address())
+    }
+
+    /// Connects to `path`.
+    pub(crate) async fn open(&self, path: &str) -> Client {
+        let connect = telsiz::connect(self.url(path)).max_message_size(1 << 24);
+        Client(connect.await.expect("a connection"))
+    }
+
+    /// Connects to `path` without a library: dropped, it is lost without a Close frame.
+    pub(crate) fn open_bare(&self, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address()).expect("a connection");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            self.address()
+        );
+        stream.write_all(request.as_bytes()).expect("sent");
+        stream
+    }
+
+    /// Sends it a signal: `TERM` or `INT`.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        ended(&mut self.child).await
+    }
+
+    /// Sends a request over a connection of its own. Its `Host` is that of the server
+    /// unless `headers` have one.
+    pub(crate) fn http(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let host = self.address().to_string();
+        let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        let has_host = headers.iter().any(|(name, _)| *name == "Host");
+        let host = (!has_host).then_some(("Host", host.as_str()));
+        for (name, value) in headers.iter().copied().chain(host) {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+        let mut stream = TcpStream::connect(self.address()).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).expect("a reply");
+        Reply::parse(&reply)
+    }
+
+    /// `GET path`.
+    pub(crate) fn get(&self, path: &str) -> Reply {
+        self.http("GET", path, &[], "")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a process a signal.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill")
+        .args([format!("-{name}"), child.id().to_string()])
+        .status();
+    assert!(status.expect("kill").success());
+}
+
+/// Waits until a process has ended.
+pub(crate) async fn ended(child: &mut Child) -> ExitStatus {
+    let waiting = async {
+        loop {
+            if let Some(status) = child.try_wait().expect("a status") {
+                return status;
+            }
+            // Nothing here wakes us when a process ends.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, waiting).await.expect("ended in time")
+}
+
+/// An HTTP answer.
+pub(crate) struct Reply {
+    /// The status code.
+    pub(crate) status: u16,
+    head: String,
+    /// The body.
+    pub(crate) body: String,
+}
+
+impl Reply {
+    fn parse(reply: &str) -> Self {
+        let (head, body) = reply.split_once("\r\n\r\n").expect("a head");
+        let status = head.split(' ').nth(1).expect("a status");
+        Self {
+            status: status.parse().expect("a status"),
+            head: head.to_owned(),
+            body: body.to_owned(),
+        }
+    }
+
+    /// The value of a header, whose name is in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+            .next()
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    /// What an error says.
+    pub(crate) fn detail(&self) -> String {
+        let detail = &self.json()["detail"];
+        detail.as_str().expect("a detail").to_owned()
+    }
+}
+
+/// A client that waits only so long.
+pub(crate) struct Client(pub WebSocket);
+
+impl Client {
+    /// Sends a message.
+    pub(crate) async fn send(&mut self, message: impl Into<Message>) {
+        self.0.send(message.into()).await.expect("sent");
+    }
+
+    /// The next message.
+    pub(crate) async fn next(&mut self) -> Message {
+        let message = timeout(PATIENCE, self.0.recv()).await.expect("in time");
+        let message = message.expect("no error");
+        message.unwrap_or_else(|| panic!("closed: {:?}", self.0.outcome()))
+    }
+
+    /// The next message, which must be text.
+    pub(crate) async fn text(&mut self) -> String {
+        match self.next().await {
+            Message::Text(text) => text.to_string(),
+            other => panic!("no text: {other:?}"),
+        }
+    }
+
+    /// Sends a text; the text that comes next.
+    pub(crate) async fn ask(&mut self, text: &str) -> String {
+        self.send(text).await;
+        self.text().await
+    }
+
+    /// The same in JSON.
+    pub(crate) async fn ask_json(&mut self, message: &Value) -> Value {
+        let answer = self.ask(&message.to_string()).await;
+        serde_json::from_str(&answer).expect("JSON")
+    }
+
+    /// The Close frame, which must come next.
+    pub(crate) async fn closed(&mut self) -> CloseFrame {
+        let message = timeout(PATIENCE, self.0.recv()).await.expect("in time");
+        assert_eq!(message.expect("no error"), None);
+        let outcome = self.0.outcome().expect("an outcome");
+        outcome.received.expect("a Close frame")
+    }
+
+    /// Closes, politely.
+    pub(crate) async fn leave(mut self) {
+        let closing = self.0.close(telsiz::CloseCode::NORMAL);
+        timeout(PATIENCE, closing).await.expect("in time");
+    }
+}

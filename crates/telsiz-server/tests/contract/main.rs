@@ -1,0 +1,14 @@
+//! The wire contract of `telsiz serve`, and what `telsiz connect` does: the real command,
+//! driven with the client of the library.
+
+mod broadcast;
+mod connect;
+mod echo;
+mod harness;
+mod http;
+mod numbered;
+mod relay;
+mod serving;
+mod stopping;
+mod tls;
+mod typed;
