@@ -113,9 +113,16 @@ impl CloseFrame {
         })
     }
 
-    /// A Close frame whose reason is known to fit.
-    pub(crate) const fn known(code: CloseCode, reason: &'static str) -> Self {
-        assert!(reason.len() <= Self::MAX_REASON);
+    /// A Close frame with a reason that is written in the source: make it a `const`.
+    ///
+    /// # Panics
+    ///
+    /// If the reason is too long: of a `const`, when it is compiled.
+    pub const fn from_static(code: CloseCode, reason: &'static str) -> Self {
+        assert!(
+            reason.len() <= Self::MAX_REASON,
+            "a close reason is too long"
+        );
         Self {
             code: Some(code),
             reason: Text::from_static(reason),

@@ -150,9 +150,13 @@ impl Fault {
     /// The Close frame that answers it.
     pub const fn close_frame(self) -> CloseFrame {
         match self {
-            Self::Violation(violation) => CloseFrame::known(violation.code(), violation.reason()),
-            Self::Exceeded(exceeded) => CloseFrame::known(exceeded.code(), exceeded.reason()),
-            Self::Silent => CloseFrame::known(CloseCode::INTERNAL_ERROR, "keepalive ping timeout"),
+            Self::Violation(violation) => {
+                CloseFrame::from_static(violation.code(), violation.reason())
+            }
+            Self::Exceeded(exceeded) => CloseFrame::from_static(exceeded.code(), exceeded.reason()),
+            Self::Silent => {
+                CloseFrame::from_static(CloseCode::INTERNAL_ERROR, "keepalive ping timeout")
+            }
         }
     }
 }

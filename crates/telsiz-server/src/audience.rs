@@ -157,7 +157,7 @@ impl Line {
 
     fn cut(&mut self) {
         if let Self::Open(sender) = std::mem::replace(self, Self::Cut) {
-            sender.close(close::too_slow());
+            sender.close(close::TOO_SLOW);
         }
     }
 }
@@ -184,7 +184,7 @@ mod tests {
                     audience.send_to_all(|()| prepared("second"));
                     audience.send_to_all(|()| prepared("third"));
                     let ws = upgrade.accept().await.expect("accepted");
-                    let (mut receiver, sender) = ws.split().expect("halves");
+                    let (mut receiver, sender) = ws.split();
                     let nobody = Prepared::new("nobody is there");
                     member.open_with(sender, Prepared::new("first"), &nobody);
                     audience.send_to_all(|()| prepared("fourth"));
@@ -210,7 +210,7 @@ mod tests {
                     let message = Prepared::new(vec![0; AUDIENCE_BUFFER + 1]);
                     audience.send_to_all(|()| Some(message.clone()));
                     let ws = upgrade.accept().await.expect("accepted");
-                    let (mut receiver, sender) = ws.split().expect("halves");
+                    let (mut receiver, sender) = ws.split();
                     member.open(sender);
                     let _ = receiver.recv().await;
                 }
@@ -219,7 +219,7 @@ mod tests {
         .await;
         let mut ws = connect(address, "/").await;
         let frame = crate::testing::closed(&mut ws).await;
-        assert_eq!(frame, close::too_slow());
+        assert_eq!(frame, close::TOO_SLOW);
     }
 
     /// A server on which each message goes to all others.
@@ -231,7 +231,7 @@ mod tests {
                 let member = audience.join(());
                 async move {
                     let ws = upgrade.accept().await.expect("accepted");
-                    let (mut receiver, sender) = ws.split().expect("halves");
+                    let (mut receiver, sender) = ws.split();
                     member.open(sender);
                     while let Some(message) = receiver.recv().await? {
                         let message = Prepared::new(message);
@@ -267,7 +267,7 @@ mod tests {
         }
         assert!(heard < COUNT, "nothing was lost: it was not slow");
         let outcome = slow.outcome().and_then(|outcome| outcome.received);
-        assert_eq!(outcome, Some(close::too_slow()));
+        assert_eq!(outcome, Some(close::TOO_SLOW));
     }
 
     #[tokio::test]

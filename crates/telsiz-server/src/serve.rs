@@ -77,7 +77,7 @@ fn mount(listener: TcpListener, flags: &ServeFlags, apps: &[&App], alone: bool) 
         serve = serve.fallback(move |upgrade: Upgrade| {
             let counted = connections.count();
             async move {
-                upgrade.accept_and_close(close::unknown_endpoint()).await;
+                upgrade.accept_and_close(close::UNKNOWN_ENDPOINT).await;
                 drop(counted);
             }
         });

@@ -36,7 +36,7 @@ pub use self::replies::Replies;
 pub use self::server::{Finished, RouteError, Serve, Stopper, Upgrade, serve};
 pub use self::split::{Receiver, Sender};
 pub use self::tls::{ClientTls, ServerTls, TlsError, Transport};
-pub use self::websocket::WebSocket;
+pub use self::websocket::{Feed, WebSocket};
 
 mod client;
 mod error;

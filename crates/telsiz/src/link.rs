@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::io::poll_read_buf;
 
 use crate::error::{Error, TrySendError};
-use crate::options::Shared;
+use crate::options::Options;
 use crate::pings::Pings;
 use crate::replies::{Replies, WriteNow};
 use crate::scratch;
@@ -38,7 +38,7 @@ pub(crate) struct Link<S> {
     io: S,
     connection: Connection,
     role: Role,
-    options: Shared,
+    options: Options,
     /// What was read and not looked at yet.
     inbox: BytesMut,
     /// What was encoded and not written yet. An idle link has none.
@@ -71,9 +71,9 @@ struct Extras {
 }
 
 impl<S: Io> Link<S> {
-    pub(crate) fn new(io: S, role: Role, options: Shared, inbox: BytesMut) -> Self {
+    pub(crate) fn new(io: S, role: Role, options: Options, inbox: BytesMut) -> Self {
         let now = Instant::now().into_std();
-        let mut connection = Connection::new(role, options.config(), now);
+        let mut connection = Connection::new(role, options.get().config.clone(), now);
         if let (Role::Server, Some(interval)) = (role, connection.config().keepalive.interval) {
             // Clients that came back all at once are not pinged all at once.
             connection.first_ping(now, interval.mul_f64(rand::random()));
@@ -163,7 +163,7 @@ impl<S: Io> Link<S> {
     /// Answers a ping before what comes after it; while the transport takes
     /// nothing, only the newest ping is answered.
     fn transmit_pong(&mut self) {
-        if !self.blocked && self.backlog() <= self.options.write_buffer {
+        if !self.blocked && self.backlog() <= self.options.get().write_buffer {
             let outbox = self.outbox.get_or_insert_with(scratch::take_outbox);
             self.connection.transmit(outbox);
         }
@@ -221,7 +221,7 @@ impl<S: Io> Link<S> {
                     break 0;
                 }
             }
-            if replies.backlog() > self.options.write_buffer {
+            if replies.backlog() > self.options.get().write_buffer {
                 break input.bytes().len();
             }
         };
@@ -246,13 +246,15 @@ impl<S: Io> Link<S> {
             // What the transport refuses now is written when it takes it again;
             // an error leaves what the peer said before it to be read.
             let _ = self.poll_flush(cx);
-            if self.connection.is_exchanged() {
+            // The server ends the transport (section 7.1.1), and the client waits.
+            if self.connection.is_exchanged() && matches!(self.role, Role::Server) {
+                self.shut_down(cx);
                 self.end();
                 return Poll::Ready(Ok(false));
             }
             match self.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => {
-                    let closed = self.handle_eof();
+                    let closed = self.handle_eof(cx);
                     return Poll::Ready(match closed {
                         true => Ok(false),
                         false => Err(Error::Lost(io::ErrorKind::UnexpectedEof.into())),
@@ -260,7 +262,7 @@ impl<S: Io> Link<S> {
                 }
                 Poll::Ready(Ok(_)) => return Poll::Ready(Ok(true)),
                 Poll::Ready(Err(error)) => {
-                    self.handle_eof();
+                    self.handle_eof(cx);
                     return Poll::Ready(Err(Error::Lost(error)));
                 }
                 Poll::Pending => {}
@@ -268,7 +270,10 @@ impl<S: Io> Link<S> {
             ready!(self.poll_idle(cx))?;
             if self.connection.state() == State::Closed {
                 self.end();
-                return Poll::Ready(Err(Error::CloseTimeout));
+                return Poll::Ready(match self.connection.is_exchanged() {
+                    true => Ok(false),
+                    false => Err(Error::CloseTimeout),
+                });
             }
         }
     }
@@ -343,7 +348,7 @@ impl<S: Io> Link<S> {
 
     /// Answers a fault, as far as the transport takes it at once.
     fn fail(&mut self, fault: Fault, cx: &mut Context<'_>) -> Error {
-        if let Some(make) = &self.options.last_words
+        if let Some(make) = &self.options.get().last_words
             && let Some(message) = make(&fault)
         {
             let outbox = self.outbox.get_or_insert_with(scratch::take_outbox);
@@ -355,10 +360,18 @@ impl<S: Io> Link<S> {
     }
 
     /// The transport has ended; whether the closing handshake came first.
-    fn handle_eof(&mut self) -> bool {
+    fn handle_eof(&mut self, cx: &mut Context<'_>) -> bool {
         self.connection.handle_eof();
+        self.shut_down(cx);
         self.end();
         self.outcome().is_some_and(|o| o.received.is_some())
+    }
+
+    /// Ends our direction of the transport, as far as that goes at once.
+    fn shut_down(&mut self, cx: &mut Context<'_>) {
+        if !self.shut_down {
+            self.shut_down = Pin::new(&mut self.io).poll_shutdown(cx).is_ready();
+        }
     }
 
     fn end(&mut self) {
@@ -378,11 +391,11 @@ impl<S: Io> Link<S> {
     pub(crate) fn poll_feed(
         &mut self,
         cx: &mut Context<'_>,
-        message: &mut Option<Outgoing>,
+        message: &mut Option<Box<Outgoing>>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
         Poll::Ready(match message.take() {
-            Some(message) => self.feed_now(message),
+            Some(message) => self.feed_now(*message),
             None => Ok(()),
         })
     }
@@ -409,7 +422,7 @@ impl<S: Io> Link<S> {
             .lease
             .as_ref()
             .is_some_and(|lease| lease.stop().is_some());
-        !self.mute && !stopping && self.backlog() <= self.options.write_buffer
+        !self.mute && !stopping && self.backlog() <= self.options.get().write_buffer
     }
 
     /// Queues `message` if there is room for it.
@@ -417,7 +430,7 @@ impl<S: Io> Link<S> {
         if self.mute || self.connection.check_send().is_err() {
             return Err(TrySendError::Closed(message));
         }
-        if self.backlog() > self.options.write_buffer {
+        if self.backlog() > self.options.get().write_buffer {
             return Err(TrySendError::Full(message));
         }
         // It was checked above.
@@ -445,8 +458,9 @@ impl<S: Io> Link<S> {
 
     /// Waits until little waits for the transport, or nothing can any more.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.backlog() > self.options.write_buffer {
-            if self.poll_flush(cx).is_pending() && self.backlog() > self.options.write_buffer {
+        while self.backlog() > self.options.get().write_buffer {
+            if self.poll_flush(cx).is_pending() && self.backlog() > self.options.get().write_buffer
+            {
                 self.note_waker(cx);
                 return Poll::Pending;
             }
@@ -570,20 +584,15 @@ impl<S: Io> Link<S> {
     pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.connection.state() != State::Closed {
             let flushed = self.poll_flush(cx);
-            if flushed.is_ready() && self.connection.is_exchanged() && !self.shut_down {
-                let first = matches!(self.role, Role::Server)
-                    || self.outcome().is_some_and(|o| o.received.is_none());
-                if first {
-                    let _ = ready!(Pin::new(&mut self.io).poll_shutdown(cx));
-                }
-                self.shut_down = true;
+            let is_first = matches!(self.role, Role::Server)
+                || self.outcome().is_some_and(|o| o.received.is_none());
+            if flushed.is_ready() && self.connection.is_exchanged() && is_first {
+                self.shut_down(cx);
             }
             match self.poll_fill(cx) {
                 Poll::Ready(Ok(1..)) => self.discard(),
                 Poll::Ready(_) => {
-                    self.handle_eof();
-                    // TLS says good-bye, too.
-                    let _ = Pin::new(&mut self.io).poll_shutdown(cx);
+                    self.handle_eof(cx);
                 }
                 Poll::Pending => {
                     let _ = ready!(self.poll_idle(cx));

@@ -9,23 +9,27 @@ use telsiz_proto::{Config, Fault, Message};
 /// Makes the message that is sent before the Close frame that answers a fault.
 type LastWords = dyn Fn(&Fault) -> Option<Message> + Send + Sync;
 
-/// The settings of a connection, the same for clients and servers.
+/// The settings of a connection, the same for clients and servers. Cloning
+/// counts a reference.
 ///
 /// The defaults are right for most: 1 MiB messages, pings every 20 s, 10 s for
 /// each handshake. A time of `None` is never.
+#[derive(Clone, Default)]
+pub struct Options(Arc<Settings>);
+
 #[derive(Clone)]
-pub struct Options {
-    pub(crate) config: Config,
+pub(crate) struct Settings {
+    pub(crate) config: Arc<Config>,
     pub(crate) open_timeout: Option<Duration>,
     pub(crate) write_buffer: usize,
     pub(crate) nodelay: bool,
     pub(crate) last_words: Option<Arc<LastWords>>,
 }
 
-impl Default for Options {
+impl Default for Settings {
     fn default() -> Self {
         Self {
-            config: Config::default(),
+            config: Arc::default(),
             open_timeout: Some(Duration::from_secs(10)),
             write_buffer: 64 * 1024,
             nodelay: true,
@@ -35,43 +39,55 @@ impl Default for Options {
 }
 
 impl Options {
+    pub(crate) fn get(&self) -> &Settings {
+        &self.0
+    }
+
+    fn settings(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.0)
+    }
+
+    fn config(&mut self) -> &mut Config {
+        Arc::make_mut(&mut self.settings().config)
+    }
+
     /// The largest message that is accepted, in bytes; 1 MiB by default. A
     /// larger one closes the connection with 1009.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.config.limits.message_size = bytes;
+        self.config().limits.message_size = bytes;
         self
     }
 
     /// The number of fragments after which a message must be complete with the
     /// next one; 16,384 by default. Otherwise the connection is closed with 1008.
     pub fn max_fragments(mut self, frames: u32) -> Self {
-        self.config.limits.fragments = frames;
+        self.config().limits.fragments = frames;
         self
     }
 
     /// How long the opening handshake may take; 10 s by default.
     pub fn open_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.open_timeout = timeout.into();
+        self.settings().open_timeout = timeout.into();
         self
     }
 
     /// How long the peer may take to finish the closing handshake; 10 s by
     /// default.
     pub fn close_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.config.close_timeout = timeout.into();
+        self.config().close_timeout = timeout.into();
         self
     }
 
     /// The time between pings; 20 s by default.
     pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.config.keepalive.interval = interval.into();
+        self.config().keepalive.interval = interval.into();
         self
     }
 
     /// How long nothing at all may come from the peer after a ping before the
     /// connection counts as lost; 20 s by default.
     pub fn ping_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.config.keepalive.timeout = timeout.into();
+        self.config().keepalive.timeout = timeout.into();
         self
     }
 
@@ -79,13 +95,13 @@ impl Options {
     /// to wait; 64 KiB by default. The message that crosses the line still goes
     /// in.
     pub fn write_buffer(mut self, bytes: usize) -> Self {
-        self.write_buffer = bytes;
+        self.settings().write_buffer = bytes;
         self
     }
 
     /// Whether small packets go out at once (`TCP_NODELAY`); on by default.
     pub fn nodelay(mut self, nodelay: bool) -> Self {
-        self.nodelay = nodelay;
+        self.settings().nodelay = nodelay;
         self
     }
 
@@ -95,50 +111,19 @@ impl Options {
         mut self,
         make: impl Fn(&Fault) -> Option<Message> + Send + Sync + 'static,
     ) -> Self {
-        self.last_words = Some(Arc::new(make));
+        self.settings().last_words = Some(Arc::new(make));
         self
-    }
-
-    pub(crate) fn share(self) -> Shared {
-        Shared(Arc::new(Settings {
-            config: Arc::new(self.config.clone()),
-            options: self,
-        }))
     }
 }
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
-            .field("config", &self.config)
-            .field("open_timeout", &self.open_timeout)
-            .field("write_buffer", &self.write_buffer)
-            .field("nodelay", &self.nodelay)
+            .field("config", &self.0.config)
+            .field("open_timeout", &self.0.open_timeout)
+            .field("write_buffer", &self.0.write_buffer)
+            .field("nodelay", &self.0.nodelay)
             .finish_non_exhaustive()
-    }
-}
-
-/// Options that many connections share: cloning counts a reference.
-#[derive(Clone, Debug)]
-pub(crate) struct Shared(Arc<Settings>);
-
-#[derive(Debug)]
-struct Settings {
-    config: Arc<Config>,
-    options: Options,
-}
-
-impl Shared {
-    pub(crate) fn config(&self) -> Arc<Config> {
-        self.0.config.clone()
-    }
-}
-
-impl std::ops::Deref for Shared {
-    type Target = Options;
-
-    fn deref(&self) -> &Options {
-        &self.0.options
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Sender<S: Io = Transport> {
 /// What the halves share.
 struct Shared<S> {
     /// Empty once the receiver is gone and the transport ended.
-    link: Mutex<Option<Link<S>>>,
+    link: Mutex<Option<Box<Link<S>>>>,
     waiting: Arc<Waiting>,
     /// Wakes everyone in `waiting`.
     waker: Waker,
@@ -52,10 +52,10 @@ struct Tasks {
     senders: Vec<Waker>,
 }
 
-pub(crate) fn split<S: Io>(link: Link<S>) -> (Receiver<S>, Sender<S>) {
+pub(crate) fn split<S: Io>(link: Option<Box<Link<S>>>) -> (Receiver<S>, Sender<S>) {
     let waiting = Arc::new(Waiting::default());
     let shared = Arc::new(Shared {
-        link: Mutex::new(Some(link)),
+        link: Mutex::new(link),
         waker: waiting.clone().into(),
         waiting,
     });
@@ -213,7 +213,7 @@ impl<S: Io> Drop for Receiver<S> {
     fn drop(&mut self) {
         let link = lock(&self.shared.link).take();
         if let Some(link) = link {
-            finish(Box::new(link));
+            finish(link);
         }
     }
 }
@@ -244,7 +244,7 @@ impl<S: Io> Sender<S> {
     ///
     /// Dropped while it waits, nothing was queued.
     pub async fn feed(&self, message: impl Into<Outgoing>) -> Result<(), Error> {
-        let mut message = Some(message.into());
+        let mut message = Some(Box::new(message.into()));
         poll_fn(|cx| {
             self.shared
                 .poll_sender(cx, |link, cx| link.poll_feed(cx, &mut message))

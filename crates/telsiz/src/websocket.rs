@@ -122,21 +122,16 @@ impl<S: Io> WebSocket<S> {
     /// # Cancel safety
     ///
     /// Dropped while it waits, nothing was queued.
-    pub fn feed(
-        &mut self,
-        message: impl Into<Outgoing>,
-    ) -> impl Future<Output = Result<(), Error>> + Send {
+    pub fn feed(&mut self, message: impl Into<Outgoing>) -> Feed<'_, S> {
         let message = message.into();
-        // Nearly always there is nothing to wait for. Then the message is queued
-        // here, rather than moved into a future and out again.
-        let (mut waiting, mut done) = match &mut self.link {
-            Some(link) if link.has_room() => (None, Some(link.feed_now(message))),
-            _ => (Some(message), None),
+        let state = match &mut self.link {
+            Some(link) if link.has_room() => match link.feed_now(message) {
+                Ok(()) => Ok(None),
+                Err(error) => Err(Box::new(error)),
+            },
+            _ => Ok(Some(Box::new(message))),
         };
-        poll_fn(move |cx| match done.take() {
-            Some(result) => Poll::Ready(result),
-            None => self.with(|link| link.poll_feed(cx, &mut waiting)),
-        })
+        Feed { ws: self, state }
     }
 
     /// Sends a fragment of a message; the one with `last` completes it. Other
@@ -252,8 +247,42 @@ impl<S: Io> WebSocket<S> {
     }
 
     /// Divides it into two owned halves, which may live in different tasks.
-    pub fn split(mut self) -> Option<(Receiver<S>, Sender<S>)> {
-        self.link.take().map(|link| split(*link))
+    pub fn split(mut self) -> (Receiver<S>, Sender<S>) {
+        split(self.link.take())
+    }
+}
+
+/// The future of [`WebSocket::feed`].
+///
+/// Nearly always there is nothing to wait for: the message was queued before
+/// there was a future. So that is small and the message never moves into it.
+#[must_use = "whether the message was queued is known only when it is awaited"]
+pub struct Feed<'a, S: Io = Transport> {
+    ws: &'a mut WebSocket<S>,
+    /// A message that waits for room, or what went wrong.
+    state: Result<Option<Box<Outgoing>>, Box<Error>>,
+}
+
+impl<S: Io> Future for Feed<'_, S> {
+    type Output = Result<(), Error>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Self { ws, state } = &mut *self;
+        match state {
+            Ok(None) => Poll::Ready(Ok(())),
+            Ok(waiting) => ws.with(|link| link.poll_feed(cx, waiting)),
+            Err(_) => Poll::Ready(match std::mem::replace(state, Ok(None)) {
+                Err(error) => Err(*error),
+                Ok(_) => Ok(()),
+            }),
+        }
+    }
+}
+
+impl<S: Io> fmt::Debug for Feed<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").finish_non_exhaustive()
     }
 }
 

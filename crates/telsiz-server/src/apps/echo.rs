@@ -21,10 +21,9 @@ fn mount(mounting: Mounting) -> Mounting {
     mounting.handle(&APP, echo)
 }
 
-/// What an idle connection keeps is this future: what the handshake needs is in a
-/// box of its own, which is gone afterwards.
+/// What an idle connection keeps is this future.
 async fn echo(upgrade: Upgrade, _counted: Counted) -> Result<(), Error> {
-    let mut ws = Box::pin(upgrade.accept()).await?;
+    let mut ws = upgrade.accept().await?;
     ws.run(|message, replies| replies.echo(message)).await
 }
 

@@ -100,8 +100,7 @@ impl Mounting {
 
 /// Answers a handshake; the halves of the connection.
 async fn open(upgrade: Upgrade) -> Result<(Receiver, Sender), Error> {
-    let ws = Box::pin(upgrade.accept()).await?;
-    ws.split().ok_or(Error::Closed)
+    Ok(upgrade.accept().await?.split())
 }
 
 /// Whose own answers pile up reads them before it is heard again.

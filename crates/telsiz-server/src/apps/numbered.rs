@@ -58,7 +58,7 @@ async fn chat(
     while let Some(message) = receiver.recv().await? {
         let Message::Text(text) = message else {
             drop(client);
-            receiver.close(close::text_only()).await;
+            receiver.close(close::TEXT_ONLY).await;
             break;
         };
         client.tell_others(format!("[{number}] {text}"));

@@ -34,19 +34,14 @@ pub(crate) async fn run(asked: Connect) -> Result<(), Failure> {
     let ws = open(&asked, screen).await?;
     screen.note("connected");
     let lines = lines::read();
-    match ws.split() {
-        Some((receiver, sender)) => {
-            let patient = !io::stdin().is_terminal();
-            let talk = Talk {
-                receiver,
-                signals,
-                screen,
-                patient,
-            };
-            talk.until_closed(sender, lines).await
-        }
-        None => Ok(()),
-    }
+    let (receiver, sender) = ws.split();
+    let talk = Talk {
+        receiver,
+        signals,
+        screen,
+        patient: !io::stdin().is_terminal(),
+    };
+    talk.until_closed(sender, lines).await
 }
 
 async fn open(asked: &Connect, screen: Screen) -> Result<WebSocket, Failure> {

@@ -101,12 +101,12 @@ impl Connect {
     ///
     /// Dropping the future drops the transport.
     pub async fn over<S: Io>(self, io: S) -> Result<WebSocket<S>, ConnectError> {
-        let limit = self.options.open_timeout;
+        let limit = self.options.get().open_timeout;
         within(limit, self.shake_hands(io)).await
     }
 
     async fn open(mut self) -> Result<WebSocket, ConnectError> {
-        let limit = self.options.open_timeout;
+        let limit = self.options.get().open_timeout;
         within(limit, async move {
             let io = self.dial().await?;
             self.shake_hands(io).await
@@ -136,7 +136,7 @@ impl Connect {
             .await
             .map_err(ConnectError::Transport)?;
         // A connection that cannot be set up so is used all the same.
-        let _ = tcp.set_nodelay(self.options.nodelay);
+        let _ = tcp.set_nodelay(self.options.get().nodelay);
         if !secure {
             return Ok(tcp.into());
         }
@@ -176,7 +176,7 @@ impl Connect {
                 let role = Role::Client {
                     masking_key: rand::random,
                 };
-                let mut link = Link::new(io, role, self.options.share(), buffer);
+                let mut link = Link::new(io, role, self.options, buffer);
                 if let Some(subprotocol) = subprotocol {
                     link.set_subprotocol(subprotocol);
                 }

@@ -18,7 +18,7 @@ use super::opening::{Responder, Way, refuse_raw};
 use super::registry::{Lease, Registry};
 use super::router::Router;
 use super::upgrade::Upgrade;
-use crate::options::Shared;
+use crate::options::Options;
 use crate::tls::{ServerTls, Transport};
 
 /// What a server, or one of its workers, serves its connections with.
@@ -26,7 +26,7 @@ pub(super) struct Site {
     pub(super) router: Arc<Router>,
     pub(super) http: Option<HttpService>,
     pub(super) tls: Option<ServerTls>,
-    pub(super) options: Shared,
+    pub(super) options: Options,
     pub(super) registry: Arc<Registry>,
     /// Tells HTTP connections and unfinished handshakes that the server stops.
     pub(super) stopping: CancellationToken,
@@ -46,9 +46,9 @@ impl Site {
     /// serves it from there in a task of its own.
     pub(super) async fn serve(self: Arc<Self>, tcp: TcpStream, remote: SocketAddr, lease: Lease) {
         // A connection that cannot be set up so is served all the same.
-        let _ = tcp.set_nodelay(self.options.nodelay);
+        let _ = tcp.set_nodelay(self.options.get().nodelay);
         let opening = self.open(tcp);
-        let opened = match self.options.open_timeout {
+        let opened = match self.options.get().open_timeout {
             Some(limit) => tokio::select! {
                 opened = timeout(limit, opening) => opened.ok().flatten(),
                 () = self.stopping.cancelled() => None,

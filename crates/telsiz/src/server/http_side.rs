@@ -81,7 +81,7 @@ pub(super) async fn serve_http(
     };
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new());
-    if let Some(timeout) = site.options.open_timeout {
+    if let Some(timeout) = site.options.get().open_timeout {
         builder.header_read_timeout(timeout);
     }
     let mut connection = std::pin::pin!(builder.serve_connection(io, answering).with_upgrades());

@@ -1,7 +1,9 @@
 //! Paths to handlers.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use percent_encoding::percent_decode_str;
 
@@ -18,9 +20,27 @@ where
     R: Future<Output: Finished> + Send + 'static,
 {
     Arc::new(move |upgrade| {
-        let serving = handle(upgrade);
-        tokio::spawn(async move { serving.await.report() });
+        tokio::spawn(Serving {
+            handling: handle(upgrade),
+        });
     })
+}
+
+pin_project_lite::pin_project! {
+    /// A handler at work, and nothing besides: an `async` block around it would
+    /// keep room for it twice.
+    struct Serving<R> {
+        #[pin]
+        handling: R,
+    }
+}
+
+impl<R: Future<Output: Finished>> Future for Serving<R> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().handling.poll(cx).map(Finished::report)
+    }
 }
 
 /// A path pattern cannot be served.

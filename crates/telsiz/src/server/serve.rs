@@ -173,7 +173,7 @@ impl Serve {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
         }
         let router = Arc::new(self.router);
-        let options = self.options.share();
+        let options = self.options;
         let site = || {
             Arc::new(Site {
                 router: router.clone(),

@@ -14,7 +14,7 @@ use super::registry::Lease;
 use super::router::Params;
 use crate::error::Error;
 use crate::link::Link;
-use crate::options::{Options, Shared};
+use crate::options::Options;
 use crate::tls::Transport;
 use crate::websocket::WebSocket;
 
@@ -32,7 +32,7 @@ struct Inner {
     opening: Opening,
     responder: Responder,
     lease: Lease,
-    options: Shared,
+    options: Options,
     /// What the answer gets besides.
     headers: HeaderMap,
     subprotocol: Option<HeaderValue>,
@@ -46,7 +46,7 @@ impl Upgrade {
         opening: Opening,
         responder: Responder,
         lease: Lease,
-        options: Shared,
+        options: Options,
     ) -> Self {
         Self(Box::new(Inner {
             request,
@@ -127,7 +127,7 @@ impl Upgrade {
 
     /// Replaces the options of the server for this connection.
     pub fn options(mut self, options: Options) -> Self {
-        self.0.options = options.share();
+        self.0.options = options;
         self
     }
 

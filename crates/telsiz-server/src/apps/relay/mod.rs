@@ -59,7 +59,7 @@ async fn serve(
     while let Some(message) = receiver.recv().await? {
         let Message::Text(text) = message else {
             drop(member);
-            receiver.close(close::text_only()).await;
+            receiver.close(close::TEXT_ONLY).await;
             break;
         };
         let receipt = relay.options.receipt(lang, &text).map(Prepared::new);

@@ -46,7 +46,7 @@ async fn serve(
     lang: Lang,
     _counted: Counted,
 ) -> Result<(), Error> {
-    let mut ws = Box::pin(upgrade.options(options).accept()).await?;
+    let mut ws = upgrade.options(options).accept().await?;
     ws.run(|message, replies| match message.kind() {
         Kind::Text => {
             if let Some(text) = message.as_text()
@@ -55,7 +55,7 @@ async fn serve(
                 replies.send(answer);
             }
         }
-        Kind::Binary => replies.close(close::text_only()),
+        Kind::Binary => replies.close(close::TEXT_ONLY),
     })
     .await
 }
