@@ -144,19 +144,23 @@ impl<S: Io> Link<S> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Incoming<BytesMut>>, Error>> {
+        let mut is_new = !self.inbox.is_empty();
         loop {
+            if !is_new && !ready!(self.poll_more(cx))? {
+                return Poll::Ready(Ok(None));
+            }
             match self.connection.poll(&mut self.inbox) {
                 Ok(Some(Event::Message(message))) => return Poll::Ready(Ok(Some(message))),
                 Ok(Some(Event::Ping(_))) => self.transmit_pong(),
                 Ok(Some(Event::Pong(payload))) => handle_pong(&mut self.extras, payload.as_slice()),
                 Ok(Some(_)) => {}
                 Ok(None) => {
-                    if !ready!(self.poll_more(cx))? {
-                        return Poll::Ready(Ok(None));
-                    }
+                    is_new = false;
+                    continue;
                 }
                 Err(fault) => return Poll::Ready(Err(self.fail(fault, cx))),
             }
+            is_new = true;
         }
     }
 
@@ -293,21 +297,24 @@ impl<S: Io> Link<S> {
         if self.stop_with_server() {
             return Poll::Ready(Ok(()));
         }
+        // While it is open, its deadlines move only when one has passed.
+        if let Some(sleep) = &self.sleep
+            && !moved
+            && !sleep.is_elapsed()
+            && self.connection.state() == State::Open
+        {
+            return Poll::Pending;
+        }
         let Some(deadline) = self.connection.poll_timeout(|| Instant::now().into_std()) else {
             self.sleep = None;
             return Poll::Pending;
         };
         let deadline = Instant::from_std(deadline);
         let sleep = match &mut self.sleep {
-            // It wakes the right task at the right time: one look is enough.
-            Some(sleep) if sleep.deadline() == deadline && !moved => {
-                if !sleep.is_elapsed() {
-                    return Poll::Pending;
-                }
-                sleep
-            }
             Some(sleep) => {
-                sleep.as_mut().reset(deadline);
+                if sleep.deadline() != deadline {
+                    sleep.as_mut().reset(deadline);
+                }
                 sleep
             }
             none => none.insert(Box::pin(sleep_until(deadline))),

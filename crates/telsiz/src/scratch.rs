@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use telsiz_proto::Outbox;
@@ -25,8 +25,8 @@ const READ_AT_LEAST: usize = 16 * 1024;
 const OUTBOX: usize = 256 * 1024;
 
 thread_local! {
-    static READ_BUFFER: Cell<BytesMut> = Cell::default();
-    static SPARE_OUTBOX: Cell<Option<Box<Outbox>>> = Cell::default();
+    static READ_BUFFER: Cell<Option<BytesMut>> = const { Cell::new(None) };
+    static SPARE_OUTBOX: Cell<Option<Box<Outbox>>> = const { Cell::new(None) };
 }
 
 /// Reads what there is; empty at the end of the transport.
@@ -34,15 +34,14 @@ pub(crate) fn poll_read<S>(io: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<
 where
     S: AsyncRead + Unpin,
 {
-    let mut buffer = READ_BUFFER.take();
+    let mut buffer = READ_BUFFER.take().unwrap_or_default();
     if !buffer.try_reclaim(READ) && buffer.capacity() < READ_AT_LEAST {
         buffer = BytesMut::with_capacity(READ);
     }
-    let result = poll_read_buf(Pin::new(io), cx, &mut buffer);
-    let batch = buffer.split();
-    READ_BUFFER.set(buffer);
-    ready!(result)?;
-    Poll::Ready(Ok(batch))
+    let read = poll_read_buf(Pin::new(io), cx, &mut buffer);
+    let batch = read.map_ok(|_| buffer.split());
+    READ_BUFFER.set(Some(buffer));
+    batch
 }
 
 /// An empty outbox.

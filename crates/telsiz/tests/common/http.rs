@@ -25,7 +25,10 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) async fn read(io: &mut (impl AsyncRead + Unpin)) -> Self {
         let head = read_head(io).await;
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
         let mut answer = Self {
             status: status.expect("a status"),
             head,

@@ -77,6 +77,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         self.io.write_all(&bytes).await.expect("the peer reads");
     }
 
+    /// Sends a Close frame and, as a server does, ends its direction behind it.
+    pub(crate) async fn say_goodbye(&mut self, code: u16, reason: &str) {
+        self.send(Frame::close(code, reason)).await;
+        self.end().await;
+    }
+
+    /// Ends this direction of the transport.
+    pub(crate) async fn end(&mut self) {
+        self.io.shutdown().await.expect("an open transport");
+    }
+
     /// The next frame, whatever it is; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
         Frame::read(&mut self.io, !self.is_client).await
@@ -113,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
                     self.send(frame.clone()).await;
                     frames.push(frame);
                     if !self.is_client {
-                        let _ = self.io.shutdown().await;
+                        self.end().await;
                     }
                 }
                 _ => frames.push(frame),

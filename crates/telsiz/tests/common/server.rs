@@ -49,7 +49,9 @@ impl Running {
 
     /// A bare connection.
     pub(crate) async fn tcp(&self) -> TcpStream {
-        soon(TcpStream::connect(self.address)).await.expect("the server listens")
+        soon(TcpStream::connect(self.address))
+            .await
+            .expect("the server listens")
     }
 
     /// Stops it and waits until it has ended.
