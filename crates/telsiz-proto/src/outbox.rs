@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::frame::header::Header;
 
@@ -27,6 +27,8 @@ pub struct Outbox {
     large: VecDeque<(usize, Bytes)>,
     /// The bytes in `large`.
     large_len: usize,
+    /// The memory of a large payload that was written and that nobody else holds.
+    spare: Option<BytesMut>,
 }
 
 impl Outbox {
@@ -92,7 +94,11 @@ impl Outbox {
             if !payload.is_empty() {
                 return;
             }
-            self.large.pop_front();
+            let written = self.large.pop_front();
+            if let Some(Ok(mut memory)) = written.map(|(_, payload)| payload.try_into_mut()) {
+                memory.clear();
+                self.spare = Some(memory);
+            }
         }
         self.written = (self.written + n).min(self.bytes.len());
         if self.is_empty() {
@@ -109,6 +115,12 @@ impl Outbox {
         self.put(&lent[n - own..]);
     }
 
+    /// Memory for [`Connection::space`](crate::Connection::space), if a large
+    /// payload left some.
+    pub fn take_spare(&mut self) -> Option<BytesMut> {
+        self.spare.take()
+    }
+
     /// Drops what was written and spare memory: for an outbox that is kept.
     pub fn compact(&mut self) {
         self.bytes.drain(..self.written);
@@ -118,6 +130,7 @@ impl Outbox {
         self.written = 0;
         self.bytes.shrink_to(self.bytes.len() * 2);
         self.large.shrink_to(self.large.len() * 2);
+        self.spare = None;
     }
 
     /// The memory that is held beyond what is to be written.

@@ -143,7 +143,7 @@ fn what_follows_a_close_is_discarded_valid_or_not() {
             let driver = common::Driver::SIMPLE;
             end.get_split(driver, &late.concat(), &[1, step]);
             assert_eq!(end.seen, [Seen::Close(CloseCode::NORMAL.into())]);
-            assert!(end.connection.space().is_none());
+            assert!(end.connection.space(|| None).is_none());
             assert_eq!(opcodes(&mut end), [CLOSE]);
         }
     }

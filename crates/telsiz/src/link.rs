@@ -47,6 +47,8 @@ pub(crate) struct Link<S> {
     blocked: bool,
     /// Whether the transport takes no bytes any more.
     mute: bool,
+    /// Whether the transport brings no bytes any more.
+    deaf: bool,
     /// Whether our direction of the transport was ended.
     shut_down: bool,
     /// Whether the end was reported: nothing more will be received.
@@ -68,6 +70,8 @@ struct Extras {
     /// Messages that came while a pong was waited for, and their bytes.
     stash: VecDeque<Incoming<BytesMut>>,
     stashed: usize,
+    /// What ended the connection meanwhile.
+    failed: Option<Error>,
 }
 
 impl<S: Io> Link<S> {
@@ -87,6 +91,7 @@ impl<S: Io> Link<S> {
             outbox: None,
             blocked: false,
             mute: false,
+            deaf: false,
             shut_down: false,
             ended: false,
             sleep: None,
@@ -133,7 +138,7 @@ impl<S: Io> Link<S> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        let incoming = match self.unstash() {
+        let incoming = match self.unstash()? {
             Some(incoming) => Some(incoming),
             None => ready!(self.poll_incoming(cx))?,
         };
@@ -183,11 +188,11 @@ impl<S: Io> Link<S> {
         F: FnMut(Incoming<&mut [u8]>, &mut Replies<'_>),
     {
         loop {
+            // Replies pile up: nothing is handled or read until they are gone.
+            ready!(self.poll_drain(cx));
             let all = self.dispatch(cx, handle)?;
-            if !all {
-                // Replies pile up: the rest waits until they are gone.
-                ready!(self.poll_drain(cx));
-            } else if !ready!(self.poll_more(cx))? {
+            let has_room = self.backlog() <= self.options.get().write_buffer;
+            if all && has_room && !ready!(self.poll_more(cx))? {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -198,7 +203,7 @@ impl<S: Io> Link<S> {
     where
         F: FnMut(Incoming<&mut [u8]>, &mut Replies<'_>),
     {
-        let stashed = self.unstash();
+        let stashed = self.unstash()?;
         let outbox = self.outbox.get_or_insert_with(scratch::take_outbox);
         let mut transport = Transport {
             io: &mut self.io,
@@ -249,14 +254,19 @@ impl<S: Io> Link<S> {
             }
             // What the transport refuses now is written when it takes it again;
             // an error leaves what the peer said before it to be read.
-            let _ = self.poll_flush(cx);
+            let flushed = self.poll_flush(cx).is_ready();
             // The server ends the transport (section 7.1.1), and the client waits.
-            if self.connection.is_exchanged() && matches!(self.role, Role::Server) {
+            let is_first = matches!(self.role, Role::Server);
+            if flushed && self.connection.is_exchanged() && is_first {
                 self.shut_down(cx);
                 self.end();
                 return Poll::Ready(Ok(false));
             }
             match self.poll_fill(cx) {
+                Poll::Ready(Ok(0)) if self.owes() => {
+                    self.deaf = true;
+                    continue;
+                }
                 Poll::Ready(Ok(0)) => {
                     let closed = self.handle_eof(cx);
                     return Poll::Ready(match closed {
@@ -284,7 +294,10 @@ impl<S: Io> Link<S> {
 
     /// Reads; the number of bytes, 0 at the end of the transport.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if let Some(mut space) = self.connection.space() {
+        if self.deaf && self.owes() {
+            return Poll::Pending;
+        }
+        if let Some(mut space) = self.connection.space(scratch::take_memory) {
             return poll_read_buf(Pin::new(&mut self.io), cx, &mut space);
         }
         self.inbox = ready!(scratch::poll_read(&mut self.io, cx))?;
@@ -336,6 +349,8 @@ impl<S: Io> Link<S> {
                     lease.register(cx.waker());
                 }
                 self.waker = Some(cx.waker().clone());
+                // It would wake the task that was here before.
+                self.sleep = None;
                 true
             }
         }
@@ -364,6 +379,14 @@ impl<S: Io> Link<S> {
         let _ = self.poll_flush(cx);
         self.end();
         Error::Fault(fault)
+    }
+
+    /// Whether a peer that sent its Close frame is still to get something: it may
+    /// have ended only its own direction of the transport.
+    fn owes(&self) -> bool {
+        !self.mute
+            && (self.backlog() > 0 || self.connection.wants_transmit())
+            && self.outcome().is_some_and(|o| o.received.is_some())
     }
 
     /// The transport has ended; whether the closing handshake came first.
@@ -455,21 +478,29 @@ impl<S: Io> Link<S> {
 
     /// Waits until there is room for a message.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.stop_with_server();
-        if self.mute || self.connection.state() != State::Open {
-            return Poll::Ready(Err(Error::Closed));
+        loop {
+            self.stop_with_server();
+            if self.mute || self.connection.state() != State::Open {
+                return Poll::Ready(Err(Error::Closed));
+            }
+            if self.backlog() <= self.options.get().write_buffer {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.poll_drain(cx));
         }
-        ready!(self.poll_drain(cx));
-        Poll::Ready(Ok(()))
     }
 
-    /// Waits until little waits for the transport, or nothing can any more.
+    /// Waits until little waits for the transport, or nothing can any more, or the
+    /// server stops.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.backlog() > self.options.get().write_buffer {
-            if self.poll_flush(cx).is_pending() && self.backlog() > self.options.get().write_buffer
-            {
+        let limit = self.options.get().write_buffer;
+        while self.backlog() > limit {
+            if self.poll_flush(cx).is_pending() && self.backlog() > limit {
                 self.note_waker(cx);
-                return Poll::Pending;
+                if !self.stop_with_server() {
+                    return Poll::Pending;
+                }
+                break;
             }
         }
         Poll::Ready(())
@@ -537,25 +568,35 @@ impl<S: Io> Link<S> {
 
     /// Waits for a pong and keeps the messages that come before it, as many as
     /// one message may be large.
-    pub(crate) fn poll_stash(&mut self, cx: &mut Context<'_>) -> Poll<Result<Stashed, Error>> {
+    pub(crate) fn poll_stash(&mut self, cx: &mut Context<'_>) -> Poll<Stashed> {
         let limit = self.connection.config().limits.message_size;
         if self.extras().stashed > limit {
-            return Poll::Ready(Ok(Stashed::Full));
+            return Poll::Ready(Stashed::Full);
         }
-        let Some(message) = ready!(self.poll_incoming(cx))? else {
-            return Poll::Ready(Ok(Stashed::Ended));
+        let message = match ready!(self.poll_incoming(cx)) {
+            Ok(Some(message)) => message,
+            Ok(None) => return Poll::Ready(Stashed::Ended),
+            Err(error) => {
+                self.extras().failed = Some(error);
+                return Poll::Ready(Stashed::Ended);
+            }
         };
         let extras = self.extras();
         extras.stashed += message.as_bytes().len() + size_of::<Incoming<BytesMut>>();
         extras.stash.push_back(message);
-        Poll::Ready(Ok(Stashed::One))
+        Poll::Ready(Stashed::One)
     }
 
-    fn unstash(&mut self) -> Option<Incoming<BytesMut>> {
-        let extras = self.extras.as_mut()?;
-        let message = extras.stash.pop_front()?;
+    /// The oldest message that was kept, or what ended the connection after them.
+    fn unstash(&mut self) -> Result<Option<Incoming<BytesMut>>, Error> {
+        let Some(extras) = &mut self.extras else {
+            return Ok(None);
+        };
+        let Some(message) = extras.stash.pop_front() else {
+            return extras.failed.take().map_or(Ok(None), Err);
+        };
         extras.stashed -= message.as_bytes().len() + size_of::<Incoming<BytesMut>>();
-        Some(message)
+        Ok(Some(message))
     }
 }
 
@@ -598,6 +639,7 @@ impl<S: Io> Link<S> {
             }
             match self.poll_fill(cx) {
                 Poll::Ready(Ok(1..)) => self.discard(),
+                Poll::Ready(Ok(0)) if self.owes() => self.deaf = true,
                 Poll::Ready(_) => {
                     self.handle_eof(cx);
                 }

@@ -24,9 +24,14 @@ const READ_AT_LEAST: usize = 16 * 1024;
 /// An outbox with more memory than this is not kept.
 const OUTBOX: usize = 256 * 1024;
 
+/// A large message leaves its memory to the next one if it is at least and at
+/// most so large.
+const MEMORY: (usize, usize) = (64 * 1024, 2 * 1024 * 1024);
+
 thread_local! {
     static READ_BUFFER: Cell<Option<BytesMut>> = const { Cell::new(None) };
     static SPARE_OUTBOX: Cell<Option<Box<Outbox>>> = const { Cell::new(None) };
+    static SPARE_MEMORY: Cell<Option<BytesMut>> = const { Cell::new(None) };
 }
 
 /// Reads what there is; empty at the end of the transport.
@@ -49,8 +54,19 @@ pub(crate) fn take_outbox() -> Box<Outbox> {
     SPARE_OUTBOX.take().unwrap_or_default()
 }
 
+/// Memory that a large message left on this thread.
+pub(crate) fn take_memory() -> Option<BytesMut> {
+    SPARE_MEMORY.take()
+}
+
 /// Gives an empty outbox back.
-pub(crate) fn give_outbox(outbox: Box<Outbox>) {
+pub(crate) fn give_outbox(mut outbox: Box<Outbox>) {
+    if let Some(mut memory) = outbox.take_spare()
+        && memory.try_reclaim(MEMORY.0)
+        && memory.capacity() <= MEMORY.1
+    {
+        SPARE_MEMORY.set(Some(memory));
+    }
     if outbox.is_empty() && outbox.capacity() <= OUTBOX {
         SPARE_OUTBOX.set(Some(outbox));
     }

@@ -215,6 +215,8 @@ impl<S: Io> Drop for Receiver<S> {
         if let Some(link) = link {
             finish(link);
         }
+        // Senders that wait would be woken by nobody else.
+        self.shared.waiting.wake_by_ref();
     }
 }
 

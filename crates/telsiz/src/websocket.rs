@@ -189,9 +189,9 @@ impl<S: Io> WebSocket<S> {
                     return Poll::Ready(answer.map_err(|_| PingError::Closed));
                 }
                 match link.poll_stash(cx) {
-                    Poll::Ready(Ok(Stashed::One)) => {}
-                    Poll::Ready(Ok(Stashed::Full)) => return Poll::Ready(Err(PingError::Backlog)),
-                    Poll::Ready(Ok(Stashed::Ended) | Err(_)) => {
+                    Poll::Ready(Stashed::One) => {}
+                    Poll::Ready(Stashed::Full) => return Poll::Ready(Err(PingError::Backlog)),
+                    Poll::Ready(Stashed::Ended) => {
                         return Poll::Ready(Err(PingError::Closed));
                     }
                     Poll::Pending => {

@@ -152,8 +152,14 @@ impl Connection {
     /// Room inside a large message, if one is being received: the transport
     /// may write straight into it. Then [`Connection::poll`], with whatever else
     /// was read or with nothing.
-    pub fn space(&mut self) -> Option<Limit<&mut BytesMut>> {
-        self.receive.space()
+    ///
+    /// When the message needs more memory, `spare` may give what an earlier one
+    /// left (see [`Outbox::take_spare`]): that saves copying and is warm.
+    pub fn space(
+        &mut self,
+        spare: impl FnOnce() -> Option<BytesMut>,
+    ) -> Option<Limit<&mut BytesMut>> {
+        self.receive.space(spare)
     }
 
     /// Starts the closing handshake. Nothing happens if it has been started.

@@ -326,7 +326,10 @@ impl Receive {
     }
 
     /// Room in the message that is being gathered, if its payload is large.
-    pub(super) fn space(&mut self) -> Option<Limit<&mut BytesMut>> {
+    pub(super) fn space(
+        &mut self,
+        spare: impl FnOnce() -> Option<BytesMut>,
+    ) -> Option<Limit<&mut BytesMut>> {
         let Stage::Payload { left, .. } = self.stage else {
             return None;
         };
@@ -336,12 +339,18 @@ impl Receive {
         if self.control.is_some() || data.len() < LARGE || left < LARGE {
             return None;
         }
-        let spare = data.capacity() - data.len();
-        if spare < left.min(LARGE) {
-            reserve(data, 0, left);
+        if data.capacity() - data.len() < left.min(LARGE) {
+            if let Some(mut memory) = spare()
+                && memory.try_reclaim(data.len() + left)
+            {
+                memory.extend_from_slice(data);
+                *data = memory;
+            } else {
+                reserve(data, 0, left);
+            }
         }
-        let spare = data.capacity() - data.len();
-        Some(data.limit(left.min(spare).min(READ)))
+        let room = data.capacity() - data.len();
+        Some(data.limit(left.min(room).min(READ)))
     }
 }
 

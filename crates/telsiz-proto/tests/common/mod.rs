@@ -162,7 +162,7 @@ impl End {
     pub(crate) fn read(&mut self, driver: Driver, mut bytes: &[u8]) {
         while driver.space != Space::Unused
             && !bytes.is_empty()
-            && let Some(mut space) = self.connection.space()
+            && let Some(mut space) = self.connection.space(|| None)
         {
             let room = space.remaining_mut();
             assert!(room > 0, "room of no bytes");
