@@ -71,7 +71,11 @@ async fn after_both_close_frames_a_transport_that_does_not_end_is_given_up() {
 async fn recv_reports_a_close_that_is_not_answered() {
     let (mut ws, _peer) = pipe(4096, client()).await;
     let start = Instant::now();
-    assert!(common::poll::at_most(1, ws.close(CloseCode::NORMAL)).await.is_none());
+    assert!(
+        common::poll::at_most(1, ws.close(CloseCode::NORMAL))
+            .await
+            .is_none()
+    );
     let ended = ws.recv().await;
     assert!(matches!(ended, Err(Error::CloseTimeout)), "{ended:?}");
     assert_eq!(start.elapsed().as_secs(), 10);
