@@ -19,6 +19,15 @@ const EVENTS: usize = 1024;
 /// How long a server may be silent while messages are missing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What the load does while no echo is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// Sleeps, as clients do. To wake it is the server's work, the same for every server.
+    Asleep,
+    /// Asks again and again: the server has only its own work.
+    Spinning,
+}
+
 /// What one measurement found.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
@@ -41,8 +50,9 @@ pub fn echo(
     script: &Script,
     warm_up: Duration,
     duration: Duration,
+    waiting: Waiting,
 ) -> Result<Measured, Error> {
-    let mut load = Load::new(connect::open(address, cell.connections)?, script)?;
+    let mut load = Load::new(connect::open(address, cell.connections)?, script, waiting)?;
     load.run(warm_up)?;
     let before = at_rest(pid)?;
     let start = Instant::now();
@@ -128,6 +138,7 @@ struct Load<'a> {
     script: &'a Script,
     events: Vec<Event>,
     buffer: Vec<u8>,
+    waiting: Waiting,
 }
 
 /// One connection. Positions count bytes from its beginning; see [`Script`].
@@ -142,7 +153,7 @@ struct Lane {
 }
 
 impl<'a> Load<'a> {
-    fn new(streams: Vec<TcpStream>, script: &'a Script) -> Result<Self, Error> {
+    fn new(streams: Vec<TcpStream>, script: &'a Script, waiting: Waiting) -> Result<Self, Error> {
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC)
             .map_err(|errno| Error::io("creating an epoll")(errno.into()))?;
         let mut lanes = Vec::with_capacity(streams.len());
@@ -167,6 +178,7 @@ impl<'a> Load<'a> {
             script,
             events: Vec::with_capacity(EVENTS),
             buffer: vec![0; READ_BUFFER],
+            waiting,
         })
     }
 
@@ -200,18 +212,22 @@ impl<'a> Load<'a> {
         Ok(echoed)
     }
 
-    /// Waits without sleeping: to wake a processor that sleeps is dear, more so on a virtual machine, and would stand
-    /// on the server's bill.
+    /// Waits for an event.
     fn wait(&mut self, missing: u64) -> Result<(), Error> {
-        const AT_ONCE: Timespec = Timespec {
-            tv_sec: 0,
+        let at_most = Timespec {
+            tv_sec: if self.waiting == Waiting::Asleep {
+                1
+            } else {
+                0
+            },
             tv_nsec: 0,
         };
         self.events.clear();
         let mut start = None;
         loop {
             for _ in 0..100 {
-                match epoll::wait(&self.poll, spare_capacity(&mut self.events), Some(&AT_ONCE)) {
+                match epoll::wait(&self.poll, spare_capacity(&mut self.events), Some(&at_most)) {
+                    Ok(0) if self.waiting == Waiting::Asleep => break,
                     Ok(0) | Err(rustix::io::Errno::INTR) => {}
                     Ok(_) => return Ok(()),
                     Err(errno) => return Err(Error::io("waiting on the epoll")(errno.into())),

@@ -17,6 +17,6 @@ mod script;
 
 pub use cell::{Cell, ParseCellError};
 pub use connect::open;
-pub use echo::{Measured, echo, echo_once};
+pub use echo::{Measured, Waiting, echo, echo_once};
 pub use error::Error;
 pub use script::{Kind, Script};

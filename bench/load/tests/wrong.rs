@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use load::{Cell, Error, Kind, Script, echo, echo_once, open};
+use load::{Cell, Error, Kind, Script, Waiting, echo, echo_once, open};
 
 const ACCEPTED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
@@ -33,7 +33,8 @@ fn measure(then: fn(TcpStream)) -> Error {
     let script = Script::new(Kind::Text, cell.size, cell.in_flight);
     let moment = Duration::from_millis(10);
     let pid = std::process::id();
-    echo(server(ACCEPTED, then), pid, cell, &script, moment, moment).expect_err("an error")
+    let address = server(ACCEPTED, then);
+    echo(address, pid, cell, &script, moment, moment, Waiting::Asleep).expect_err("an error")
 }
 
 /// The payload of the first message: its frame is 100 bytes and a header of 6.

@@ -27,6 +27,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 0.4, value_name = "S", value_parser = seconds)]
     pub(crate) seconds: f64,
 
+    /// The load does not sleep while it waits for echoes: no server has to wake it.
+    #[arg(long)]
+    spin: bool,
+
     /// What the messages are.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) kind: Kind,
@@ -89,6 +93,14 @@ impl From<Kind> for load::Kind {
 }
 
 impl Options {
+    /// What the load does while no echo is there.
+    pub(crate) fn waiting(&self) -> load::Waiting {
+        match self.spin {
+            true => load::Waiting::Spinning,
+            false => load::Waiting::Asleep,
+        }
+    }
+
     pub(crate) fn duration(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
     }

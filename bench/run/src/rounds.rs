@@ -40,6 +40,7 @@ pub(crate) fn run(
                     script,
                     WARM_UP,
                     options.duration(),
+                    options.waiting(),
                 )
                 .map(|measured| Sample::new(round, measured))
             };

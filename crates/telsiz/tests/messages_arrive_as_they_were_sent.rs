@@ -195,7 +195,7 @@ async fn run_lends_every_message_with_its_kind() {
         for _ in 0..5 {
             answers.push(peer.frame().await);
         }
-        peer.send(Frame::close(1000, "")).await;
+        peer.say_goodbye(1000, "").await;
         answers
     };
     let (ran, answers) = soon(async { tokio::join!(running, peering) }).await;

@@ -278,9 +278,11 @@ impl Receive {
         // What the transport wrote into our space came before this input.
         let spaced = data.len() - settled;
         let more = (*left as usize - spaced).min(input.bytes().len());
-        if data.capacity() - data.len() < more {
-            reserve(data, more, *left as usize - spaced);
+        let to_come = *left as usize - spaced - more;
+        if data.capacity() - data.len() < more && to_come < LARGE {
+            reserve(data, more, more + to_come);
         }
+        // More than that comes through `space`, which finds the memory for it.
         data.extend_from_slice(&input.bytes()[..more]);
         input.skip(more);
         *left -= (spaced + more) as u64;

@@ -48,12 +48,15 @@ impl Site {
         // A connection that cannot be set up so is served all the same.
         let _ = tcp.set_nodelay(self.options.get().nodelay);
         let opening = self.open(tcp);
-        let opened = match self.options.get().open_timeout {
-            Some(limit) => tokio::select! {
-                opened = timeout(limit, opening) => opened.ok().flatten(),
-                () = self.stopping.cancelled() => None,
-            },
-            None => opening.await,
+        let in_time = async {
+            match self.options.get().open_timeout {
+                Some(limit) => timeout(limit, opening).await.ok().flatten(),
+                None => opening.await,
+            }
+        };
+        let opened = tokio::select! {
+            opened = in_time => opened,
+            () = self.stopping.cancelled() => None,
         };
         // Who says nothing in time, or no TLS, gets no answer.
         let Some((io, mut buffer, first)) = opened else {
