@@ -506,7 +506,8 @@ impl<S: Io> Link<S> {
         Poll::Ready(())
     }
 
-    /// Writes everything that is queued, control frames included.
+    /// Writes everything that is queued, control frames included. Once the
+    /// transport has refused something for good, nothing counts as written.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             if let Err(error) = ready!(self.poll_write(cx)) {
@@ -521,8 +522,10 @@ impl<S: Io> Link<S> {
             self.connection.transmit(outbox);
             if self.mute {
                 self.outbox = None;
-                return Poll::Ready(Ok(()));
             }
+        }
+        if self.mute {
+            return Poll::Ready(Err(Error::Closed));
         }
         // TLS may still hold some of it.
         Pin::new(&mut self.io).poll_flush(cx).map_err(Error::Lost)

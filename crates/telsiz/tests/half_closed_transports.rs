@@ -23,7 +23,6 @@ async fn answers_to_a_peer_that_has_ended_its_direction_go_out() {
 }
 
 #[tokio::test]
-#[ignore = "bug: at the end of the transport what was queued is thrown away"]
 async fn what_was_queued_goes_out_to_a_peer_that_has_ended_its_direction() {
     let (mut ws, mut peer) = pipe(64, client()).await;
     let receiving = tokio::spawn(async move {

@@ -197,7 +197,6 @@ async fn a_recv_that_is_dropped_every_10_ms_still_notices_a_dead_peer() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "bug: waiting for room takes over the waker but not the timer"]
 async fn a_connection_that_moves_between_tasks_keeps_its_deadlines() {
     // The first task polls recv, the second one has to wait for room in between.
     let (mut ws, mut peer) = pipe(64, client().write_buffer(16)).await;

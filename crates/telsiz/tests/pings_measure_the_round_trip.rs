@@ -128,7 +128,6 @@ async fn a_ping_fails_when_the_connection_ends() {
 }
 
 #[tokio::test]
-#[ignore = "bug: ping swallows the error"]
 async fn recv_reports_what_ended_the_connection_during_a_ping() {
     let (mut ws, mut peer) = pipe(4096, client()).await;
     let ending = async move {

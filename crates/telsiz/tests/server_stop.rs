@@ -259,7 +259,6 @@ async fn an_unfinished_handshake_does_not_hold_a_stop_up() {
 }
 
 #[tokio::test]
-#[ignore = "bug: only with an open time-out does a handshake look at the stop"]
 async fn an_unfinished_handshake_without_an_open_timeout_does_not_hold_a_stop_up() {
     unfinished_handshake(|serve| serve.open_timeout(None)).await;
 }

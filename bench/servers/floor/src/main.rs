@@ -48,8 +48,16 @@ mod tests {
             let script = Script::new(kind, cell.size, cell.in_flight);
             let moment = Duration::from_millis(50);
             let pid = std::process::id();
-            let measured = load::echo(address, pid, cell, &script, moment, moment)
-                .unwrap_or_else(|error| panic!("{cell}: {error}"));
+            let measured = load::echo(
+                address,
+                pid,
+                cell,
+                &script,
+                moment,
+                moment,
+                load::Waiting::Asleep,
+            )
+            .unwrap_or_else(|error| panic!("{cell}: {error}"));
             assert!(measured.messages >= (cell.connections * cell.in_flight) as u64);
         }
     }
