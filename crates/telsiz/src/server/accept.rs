@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, StatusCode};
+use telsiz_proto::CloseFrame;
 use telsiz_proto::handshake::{
     HeadError, MAX_HEAD, Opening, Refused, RequestReader, verify, wants_upgrade,
 };
@@ -42,6 +43,12 @@ enum First {
 }
 
 impl Site {
+    /// Tells everyone that the server stops.
+    pub(super) fn stop(&self, frame: CloseFrame) {
+        self.registry.stop(frame);
+        self.stopping.cancel();
+    }
+
     /// Serves a connection that was just accepted, up to its upgrade; a handler
     /// serves it from there in a task of its own.
     pub(super) async fn serve(self: Arc<Self>, tcp: TcpStream, remote: SocketAddr, lease: Lease) {

@@ -65,6 +65,8 @@ pub fn serve(listener: TcpListener) -> Serve {
 }
 
 /// A server being set up; await it to run it until it is stopped.
+///
+/// Dropping its future stops it too, with 1001, but waits for nobody.
 pub struct Serve {
     listener: TcpListener,
     router: Router,
@@ -111,8 +113,15 @@ impl Serve {
     /// otherwise. The address of the client is in the extensions of the request as
     /// a `SocketAddr`. An axum router plugs in as
     ///
-    /// ```ignore
-    /// .http(move |request| router.clone().oneshot(request))
+    /// ```no_run
+    /// # async fn example(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// use tower::ServiceExt;
+    ///
+    /// let router = axum::Router::new();
+    /// telsiz::serve(listener)
+    ///     .http(move |request| router.clone().oneshot(request))
+    ///     .await
+    /// # }
     /// ```
     pub fn http<F, R, B, E>(mut self, answer: F) -> Self
     where
@@ -199,8 +208,7 @@ impl Serve {
         drop(self.listener);
         let frame = self.stopper.frame();
         for worker in &workers {
-            worker.site.registry.stop(frame.clone());
-            worker.site.stopping.cancel();
+            worker.site.stop(frame.clone());
         }
         for worker in workers {
             worker.finish(self.drain).await;
@@ -319,8 +327,8 @@ impl Worker {
         }
     }
 
-    async fn finish(self, drain: Duration) {
-        match self.thread {
+    async fn finish(mut self, drain: Duration) {
+        match self.thread.take() {
             None => {
                 let _ = timeout(drain, self.site.registry.emptied()).await;
             }
@@ -329,6 +337,13 @@ impl Worker {
                 let _ = ended.await;
             }
         }
+    }
+}
+
+/// A server that is dropped rather than stopped tells its connections, too.
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.site.stop(CloseCode::GOING_AWAY.into());
     }
 }
 

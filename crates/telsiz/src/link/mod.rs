@@ -1,0 +1,128 @@
+//! A connection on its transport: what every way of using it goes through.
+//!
+//! All methods are polls, written once for a connection that one task owns and
+//! for one whose halves are in several tasks.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::Waker;
+
+use bytes::BytesMut;
+use telsiz_proto::{Connection, Incoming, Outbox, Outcome, Role, State};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, Sleep};
+
+use crate::error::Error;
+use crate::options::Options;
+use crate::pings::Pings;
+use crate::server::Lease;
+
+pub(crate) use self::ping::Stashed;
+
+mod close;
+mod idle;
+mod ping;
+mod receive;
+mod send;
+
+/// A byte stream that can carry a WebSocket.
+pub trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for S {}
+
+pub(crate) struct Link<S> {
+    io: S,
+    connection: Connection,
+    role: Role,
+    options: Options,
+    /// What was read and not looked at yet.
+    inbox: BytesMut,
+    /// What was encoded and not written yet. An idle link has none.
+    outbox: Option<Box<Outbox>>,
+    /// Whether the transport refused the first of those bytes.
+    blocked: bool,
+    /// Whether the transport takes no bytes any more.
+    mute: bool,
+    /// Whether the transport brings no bytes any more.
+    deaf: bool,
+    /// Whether our direction of the transport was ended.
+    shut_down: bool,
+    /// Whether the end was reported: nothing more will be received.
+    ended: bool,
+    /// Wakes the task at the next deadline of the connection.
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// Whom `sleep` and `lease` wake.
+    waker: Option<Waker>,
+    /// The place among the connections of a server.
+    lease: Option<Lease>,
+    /// What only some connections have.
+    extras: Option<Box<Extras>>,
+}
+
+#[derive(Default)]
+struct Extras {
+    subprotocol: Option<String>,
+    pings: Pings,
+    /// Messages that came while a pong was waited for, and their bytes.
+    stash: VecDeque<Incoming<BytesMut>>,
+    stashed: usize,
+    /// What ended the connection meanwhile.
+    failed: Option<Error>,
+}
+
+impl<S: Io> Link<S> {
+    pub(crate) fn new(io: S, role: Role, options: Options, inbox: BytesMut) -> Self {
+        let now = Instant::now().into_std();
+        let mut connection = Connection::new(role, options.get().config.clone(), now);
+        if let (Role::Server, Some(interval)) = (role, connection.config().keepalive.interval) {
+            // Clients that came back all at once are not pinged all at once.
+            connection.first_ping(now, interval.mul_f64(rand::random()));
+        }
+        Self {
+            io,
+            connection,
+            role,
+            options,
+            inbox,
+            outbox: None,
+            blocked: false,
+            mute: false,
+            deaf: false,
+            shut_down: false,
+            ended: false,
+            sleep: None,
+            waker: None,
+            lease: None,
+            extras: None,
+        }
+    }
+
+    pub(crate) fn set_lease(&mut self, lease: Lease) {
+        self.lease = Some(lease);
+    }
+
+    pub(crate) fn set_subprotocol(&mut self, subprotocol: String) {
+        self.extras().subprotocol = Some(subprotocol);
+    }
+
+    pub(crate) fn subprotocol(&self) -> Option<&str> {
+        self.extras.as_ref()?.subprotocol.as_deref()
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.connection.state()
+    }
+
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.connection.outcome()
+    }
+
+    /// The bytes that wait for the transport.
+    pub(crate) fn backlog(&self) -> usize {
+        self.outbox.as_ref().map_or(0, |outbox| outbox.len())
+    }
+
+    fn extras(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+}

@@ -1,0 +1,227 @@
+//! Receiving on a link.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use telsiz_proto::{Event, Incoming, Input, Message, Outbox, Role, Source, State};
+use tokio::time::Instant;
+use tokio_util::io::poll_read_buf;
+
+use super::send::poll_write_some;
+use super::{Extras, Io, Link};
+use crate::error::Error;
+use crate::replies::{Replies, WriteNow};
+use crate::scratch;
+
+impl<S: Io> Link<S> {
+    /// The next message; `None` once the connection has ended as it should.
+    pub(crate) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, Error>> {
+        let incoming = match self.unstash()? {
+            Some(incoming) => Some(incoming),
+            None => ready!(self.poll_incoming(cx))?,
+        };
+        Poll::Ready(Ok(incoming.map(Incoming::into_message)))
+    }
+
+    pub(super) fn poll_incoming(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Incoming<BytesMut>>, Error>> {
+        let mut is_new = !self.inbox.is_empty();
+        loop {
+            if !is_new && !ready!(self.poll_more(cx))? {
+                return Poll::Ready(Ok(None));
+            }
+            match self.connection.poll(&mut self.inbox) {
+                Ok(Some(Event::Message(message))) => return Poll::Ready(Ok(Some(message))),
+                Ok(Some(Event::Ping(_))) => self.transmit_pong(),
+                Ok(Some(Event::Pong(payload))) => handle_pong(&mut self.extras, payload.as_slice()),
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    is_new = false;
+                    continue;
+                }
+                Err(fault) => return Poll::Ready(Err(self.fail(fault, cx))),
+            }
+            is_new = true;
+        }
+    }
+
+    /// Answers a ping before what comes after it; while the transport takes
+    /// nothing, only the newest ping is answered.
+    pub(super) fn transmit_pong(&mut self) {
+        if !self.blocked && self.backlog() <= self.options.get().write_buffer {
+            let outbox = self.outbox.get_or_insert_with(scratch::take_outbox);
+            self.connection.transmit(outbox);
+        }
+    }
+
+    /// Gives every message to `handle` until the connection has ended.
+    pub(crate) fn poll_run<F>(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: &mut F,
+    ) -> Poll<Result<(), Error>>
+    where
+        F: FnMut(Incoming<&mut [u8]>, &mut Replies<'_>),
+    {
+        loop {
+            // Replies pile up: nothing is handled or read until they are gone.
+            ready!(self.poll_drain(cx));
+            let all = self.dispatch(cx, handle)?;
+            let has_room = self.backlog() <= self.options.get().write_buffer;
+            if all && has_room && !ready!(self.poll_more(cx))? {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Gives the messages in the inbox to `handle`; whether these were all.
+    pub(super) fn dispatch<F>(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: &mut F,
+    ) -> Result<bool, Error>
+    where
+        F: FnMut(Incoming<&mut [u8]>, &mut Replies<'_>),
+    {
+        let stashed = self.unstash()?;
+        let outbox = self.outbox.get_or_insert_with(scratch::take_outbox);
+        let mut transport = Transport {
+            io: &mut self.io,
+            cx,
+            blocked: self.blocked || self.mute,
+        };
+        let mut replies = Replies::new(&mut self.connection, outbox, &mut transport);
+        if let Some(message) = stashed {
+            handle(message.into_gathered(), &mut replies);
+            return Ok(false);
+        }
+        let len = self.inbox.len();
+        let mut input = Input::new(&mut self.inbox);
+        let mut fault = None;
+        let left = loop {
+            match replies.connection().poll(&mut input) {
+                Ok(Some(Event::Message(message))) => handle(message, &mut replies),
+                Ok(Some(Event::Ping(_))) => replies.transmit_pong(),
+                Ok(Some(Event::Pong(payload))) => handle_pong(&mut self.extras, payload.as_slice()),
+                Ok(Some(_)) => {}
+                Ok(None) => break 0,
+                Err(error) => {
+                    fault = Some(error);
+                    break 0;
+                }
+            }
+            if replies.backlog() > self.options.get().write_buffer {
+                break input.bytes().len();
+            }
+        };
+        match left {
+            // Nobody else may hold the read buffer when the next read comes.
+            0 => self.inbox = BytesMut::new(),
+            left => self.inbox.advance(len - left),
+        }
+        match fault {
+            None => Ok(left == 0),
+            Some(fault) => Err(self.fail(fault, cx)),
+        }
+    }
+
+    /// Waits for more input, having written what is to be written; `false`
+    /// once the connection has ended as it should.
+    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        loop {
+            if self.ended {
+                return Poll::Ready(Ok(false));
+            }
+            // What the transport refuses now is written when it takes it again;
+            // an error leaves what the peer said before it to be read.
+            let flushed = self.poll_flush(cx).is_ready();
+            // The server ends the transport (section 7.1.1), and the client waits.
+            let is_first = matches!(self.role, Role::Server);
+            if flushed && self.connection.is_exchanged() && is_first {
+                self.shut_down(cx);
+                self.end();
+                return Poll::Ready(Ok(false));
+            }
+            match self.poll_fill(cx) {
+                Poll::Ready(Ok(0)) if self.owes() => {
+                    self.deaf = true;
+                    continue;
+                }
+                Poll::Ready(Ok(0)) => {
+                    let closed = self.handle_eof(cx);
+                    return Poll::Ready(match closed {
+                        true => Ok(false),
+                        false => Err(Error::Lost(io::ErrorKind::UnexpectedEof.into())),
+                    });
+                }
+                Poll::Ready(Ok(_)) => return Poll::Ready(Ok(true)),
+                Poll::Ready(Err(error)) => {
+                    self.handle_eof(cx);
+                    return Poll::Ready(Err(Error::Lost(error)));
+                }
+                Poll::Pending => {}
+            }
+            ready!(self.poll_idle(cx))?;
+            if self.connection.state() == State::Closed {
+                self.end();
+                return Poll::Ready(match self.connection.is_exchanged() {
+                    true => Ok(false),
+                    false => Err(Error::CloseTimeout),
+                });
+            }
+        }
+    }
+
+    /// Reads; the number of bytes, 0 at the end of the transport.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.deaf && self.owes() {
+            return Poll::Pending;
+        }
+        if let Some(mut space) = self.connection.space(scratch::take_memory) {
+            return poll_read_buf(Pin::new(&mut self.io), cx, &mut space);
+        }
+        self.inbox = ready!(scratch::poll_read(&mut self.io, cx))?;
+        Poll::Ready(Ok(self.inbox.len()))
+    }
+}
+
+fn handle_pong(extras: &mut Option<Box<Extras>>, payload: &[u8]) {
+    if let Some(extras) = extras {
+        extras.pings.handle_pong(payload, Instant::now());
+    }
+}
+
+/// The transport, for a reply that goes out at once.
+struct Transport<'t, 'c, 'w, S> {
+    io: &'t mut S,
+    cx: &'c mut Context<'w>,
+    blocked: bool,
+}
+
+impl<S: Io> WriteNow for Transport<'_, '_, '_, S> {
+    fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    fn write_lent(&mut self, outbox: &mut Outbox, lent: &[u8]) {
+        let written = match self.blocked {
+            true => Poll::Pending,
+            false => poll_write_some(self.io, self.cx, outbox, lent),
+        };
+        match written {
+            Poll::Ready(Ok(n)) => outbox.advance_lent(n, lent),
+            // The flush that follows meets the same error, or waits.
+            Poll::Ready(Err(_)) | Poll::Pending => {
+                self.blocked = true;
+                outbox.advance_lent(0, lent);
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Sending on a link.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use telsiz_proto::{Message, Outbox, Outgoing, State};
+
+use super::{Io, Link};
+use crate::error::{Error, TrySendError};
+use crate::scratch;
+
+/// The most pieces that one vectored write takes.
+const SLICES: usize = 16;
+
+impl<S: Io> Link<S> {
+    /// Queues `message` as soon as there is room. It is taken out of the option
+    /// only then: whoever stops waiting has queued nothing.
+    pub(crate) fn poll_feed(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Box<Outgoing>>,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_room(cx))?;
+        Poll::Ready(match message.take() {
+            Some(message) => self.feed_now(*message),
+            None => Ok(()),
+        })
+    }
+
+    /// As [`Link::poll_feed`], for a fragment.
+    pub(crate) fn poll_feed_fragment(
+        &mut self,
+        cx: &mut Context<'_>,
+        fragment: &mut Option<Message>,
+        last: bool,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_room(cx))?;
+        if let Some(fragment) = fragment.take() {
+            let outbox = self.outbox.get_or_insert_with(scratch::take_outbox);
+            self.connection.send_fragment(fragment, last, outbox)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether a message could be queued without waiting.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        let stopping = self
+            .lease
+            .as_ref()
+            .is_some_and(|lease| lease.stop().is_some());
+        !self.mute && !stopping && self.backlog() <= self.options.get().write_buffer
+    }
+
+    /// Queues `message` if there is room for it.
+    pub(crate) fn try_feed(&mut self, message: Outgoing) -> Result<(), TrySendError> {
+        if self.mute || self.connection.check_send().is_err() {
+            return Err(TrySendError::Closed(message));
+        }
+        if self.backlog() > self.options.get().write_buffer {
+            return Err(TrySendError::Full(message));
+        }
+        // It was checked above.
+        let _ = self.feed_now(message);
+        Ok(())
+    }
+
+    /// Queues `message`, room or not.
+    #[inline]
+    pub(crate) fn feed_now(&mut self, message: Outgoing) -> Result<(), Error> {
+        let outbox = self.outbox.get_or_insert_with(scratch::take_outbox);
+        self.connection.send(message, outbox)?;
+        Ok(())
+    }
+
+    /// Waits until there is room for a message.
+    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            self.stop_with_server();
+            if self.mute || self.connection.state() != State::Open {
+                return Poll::Ready(Err(Error::Closed));
+            }
+            if self.backlog() <= self.options.get().write_buffer {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.poll_drain(cx));
+        }
+    }
+
+    /// Waits until little waits for the transport, or nothing can any more, or the
+    /// server stops.
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let limit = self.options.get().write_buffer;
+        while self.backlog() > limit {
+            if self.poll_flush(cx).is_pending() && self.backlog() > limit {
+                self.note_waker(cx);
+                if !self.stop_with_server() {
+                    return Poll::Pending;
+                }
+                break;
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Writes everything that is queued, control frames included. Once the
+    /// transport has refused something for good, nothing counts as written.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            if let Err(error) = ready!(self.poll_write(cx)) {
+                self.mute = true;
+                self.outbox = None;
+                return Poll::Ready(Err(Error::Lost(error)));
+            }
+            if !self.connection.wants_transmit() {
+                break;
+            }
+            let outbox = self.outbox.get_or_insert_with(scratch::take_outbox);
+            self.connection.transmit(outbox);
+            if self.mute {
+                self.outbox = None;
+            }
+        }
+        if self.mute {
+            return Poll::Ready(Err(Error::Closed));
+        }
+        // TLS may still hold some of it.
+        Pin::new(&mut self.io).poll_flush(cx).map_err(Error::Lost)
+    }
+
+    /// Writes the outbox.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(outbox) = &mut self.outbox else {
+            return Poll::Ready(Ok(()));
+        };
+        while !outbox.is_empty() {
+            match poll_write_some(&mut self.io, cx, outbox, &[]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(n)) => outbox.advance(n),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    if !self.blocked {
+                        self.blocked = true;
+                        outbox.compact();
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.blocked = false;
+        if let Some(outbox) = self.outbox.take() {
+            scratch::give_outbox(outbox);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// One write of what is in `outbox`, and of `lent` behind it.
+pub(super) fn poll_write_some<S: Io>(
+    io: &mut S,
+    cx: &mut Context<'_>,
+    outbox: &Outbox,
+    lent: &[u8],
+) -> Poll<io::Result<usize>> {
+    match outbox.contiguous() {
+        Some(bytes) if lent.is_empty() => Pin::new(io).poll_write(cx, bytes),
+        _ => {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            Pin::new(io).poll_write_vectored(cx, outbox.slices(lent, &mut slices))
+        }
+    }
+}
