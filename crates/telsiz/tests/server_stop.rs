@@ -52,6 +52,17 @@ async fn every_client_is_closed_with_1001_and_the_server_ends() {
 }
 
 #[tokio::test]
+async fn a_server_whose_future_is_dropped_tells_its_connections() {
+    for workers in [0, 2] {
+        let server = patient(workers).await;
+        let mut ws = server.connect("/").await;
+        server.serving.abort();
+        assert_eq!(soon(ws.recv()).await.unwrap(), None, "{workers}");
+        assert_eq!(ws.close_code(), Some(CloseCode::GOING_AWAY));
+    }
+}
+
+#[tokio::test]
 async fn stop_with_tells_a_code_and_a_reason_of_choice() {
     for workers in [0, 2] {
         let server = patient(workers).await;
