@@ -154,17 +154,15 @@ impl<S: Io> Link<S> {
                     self.deaf = true;
                     continue;
                 }
-                Poll::Ready(Ok(0)) => {
+                Poll::Ready(Ok(1..)) => return Poll::Ready(Ok(true)),
+                // After the peer's Close frame it does not matter how it ends.
+                Poll::Ready(end) => {
                     let closed = self.handle_eof(cx);
-                    return Poll::Ready(match closed {
-                        true => Ok(false),
-                        false => Err(Error::Lost(io::ErrorKind::UnexpectedEof.into())),
+                    return Poll::Ready(match (closed, end) {
+                        (true, _) => Ok(false),
+                        (false, Ok(_)) => Err(Error::Lost(io::ErrorKind::UnexpectedEof.into())),
+                        (false, Err(error)) => Err(Error::Lost(error)),
                     });
-                }
-                Poll::Ready(Ok(_)) => return Poll::Ready(Ok(true)),
-                Poll::Ready(Err(error)) => {
-                    self.handle_eof(cx);
-                    return Poll::Ready(Err(Error::Lost(error)));
                 }
                 Poll::Pending => {}
             }
