@@ -342,6 +342,8 @@ impl Receive {
             return None;
         }
         if data.capacity() - data.len() < left.min(LARGE) {
+            // A spare may be larger than what came allows to ask for: a peer paid
+            // for it by sending a message of that size, and it serves only once.
             if let Some(mut memory) = spare()
                 && memory.try_reclaim(data.len() + left)
             {

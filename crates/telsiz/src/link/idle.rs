@@ -11,13 +11,12 @@ use crate::error::Error;
 impl<S: Io> Link<S> {
     /// Nothing is there to be read: waits for a deadline or for the server's stop.
     pub(super) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let moved = self.note_waker(cx);
+        self.note_waker(cx);
         if self.stop_with_server() {
             return Poll::Ready(Ok(()));
         }
         // While it is open, its deadlines move only when one has passed.
         if let Some(sleep) = &self.sleep
-            && !moved
             && !sleep.is_elapsed()
             && self.connection.state() == State::Open
         {
@@ -45,19 +44,16 @@ impl<S: Io> Link<S> {
         })
     }
 
-    /// Remembers whom to wake; whether that is somebody new.
-    pub(super) fn note_waker(&mut self, cx: &Context<'_>) -> bool {
-        match &self.waker {
-            Some(waker) if waker.will_wake(cx.waker()) => false,
-            _ => {
-                if let Some(lease) = &self.lease {
-                    lease.register(cx.waker());
-                }
-                self.waker = Some(cx.waker().clone());
-                // It would wake the task that was here before.
-                self.sleep = None;
-                true
+    /// Remembers whom to wake.
+    pub(super) fn note_waker(&mut self, cx: &Context<'_>) {
+        let is_known = self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker()));
+        if !is_known {
+            if let Some(lease) = &self.lease {
+                lease.register(cx.waker());
             }
+            self.waker = Some(cx.waker().clone());
+            // It would wake the task that was here before.
+            self.sleep = None;
         }
     }
 }
