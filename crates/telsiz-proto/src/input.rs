@@ -33,6 +33,7 @@ impl Piece for &mut [u8] {
 }
 
 impl Piece for BytesMut {
+    #[inline]
     fn into_bytes(self) -> Bytes {
         self.freeze()
     }
@@ -123,6 +124,7 @@ impl<P: Piece> Payload<P> {
     }
 
     /// The bytes as owned ones: a copy if they were borrowed from the input.
+    #[inline(always)]
     pub fn into_bytes(self) -> Bytes {
         match self {
             Self::Lent(piece) => piece.into_bytes(),

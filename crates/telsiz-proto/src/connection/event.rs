@@ -54,6 +54,7 @@ impl<P: Piece> Incoming<P> {
     }
 
     /// The message as an owned one: a copy if it was borrowed from the input.
+    #[inline]
     pub fn into_message(self) -> Message {
         Message::from_checked(self.kind, self.payload.into_bytes())
     }

@@ -101,28 +101,41 @@ impl Connection {
     ///
     /// A fault ends the connection: its Close frame waits for
     /// [`Connection::transmit`], and whatever comes after it is discarded.
-    #[inline(always)]
     pub fn poll<S: Source>(&mut self, input: &mut S) -> Result<Option<Event<S::Piece>>, Fault> {
+        match self.poll_whole(input)? {
+            Some(message) => Ok(Some(Event::Message(message))),
+            None => self.poll_rest(input),
+        }
+    }
+
+    /// Only a message that lies whole, in one frame, at the start of `input`, as
+    /// nearly all do: [`Connection::poll`] sees to whatever else is there.
+    ///
+    /// It is inlined into its caller, which saves one that calls it first the
+    /// handing over of events through memory.
+    #[inline(always)]
+    pub fn poll_whole<S: Source>(
+        &mut self,
+        input: &mut S,
+    ) -> Result<Option<Incoming<S::Piece>>, Fault> {
         let masked = matches!(self.role, Role::Server);
         let whole = self.receive.take_whole(input, masked, &self.config.limits);
-        let Some((kind, piece)) = whole else {
-            return self.poll_rest(input, masked);
+        let Some(whole) = whole else {
+            return Ok(None);
         };
         self.heard = true;
-        if kind == Kind::Text && !utf8::is_valid(piece.as_ref()) {
+        if whole.kind == Kind::Text && !whole.is_ascii && !utf8::is_valid(whole.piece.as_ref()) {
             return Err(self.fail(Violation::NotUtf8.into()));
         }
-        let payload = Payload::Lent(piece);
-        Ok(Some(Event::Message(Incoming { kind, payload })))
+        Ok(Some(Incoming {
+            kind: whole.kind,
+            payload: Payload::Lent(whole.piece),
+        }))
     }
 
     /// The next event, if it is not a whole message.
-    #[inline(never)]
-    fn poll_rest<S: Source>(
-        &mut self,
-        input: &mut S,
-        masked: bool,
-    ) -> Result<Option<Event<S::Piece>>, Fault> {
+    fn poll_rest<S: Source>(&mut self, input: &mut S) -> Result<Option<Event<S::Piece>>, Fault> {
+        let masked = matches!(self.role, Role::Server);
         self.heard |= !input.bytes().is_empty() || self.receive.has_filled_space();
         match self.receive.poll(input, masked, &self.config.limits) {
             Ok(None) => Ok(None),

@@ -31,6 +31,14 @@ pub(super) enum Received<P> {
     Control(OpCode, Payload<P>),
 }
 
+/// A message that lay whole in the input.
+pub(super) struct Whole<P> {
+    pub(super) kind: Kind,
+    pub(super) piece: P,
+    /// Known to be ASCII: no check for UTF-8 is needed.
+    pub(super) is_ascii: bool,
+}
+
 /// The receiving side of a connection.
 ///
 /// It uses up all input that it is given: of a frame that is not whole, the
@@ -98,7 +106,7 @@ impl Receive {
         input: &mut S,
         masked: bool,
         limits: &Limits,
-    ) -> Option<(Kind, S::Piece)> {
+    ) -> Option<Whole<S::Piece>> {
         let (Stage::Header { have: 0, .. }, None) = (&self.stage, &self.message) else {
             return None;
         };
@@ -114,7 +122,12 @@ impl Receive {
             return None;
         }
         input.skip(len);
-        Some((kind, take_frame(&header, input)))
+        let (piece, is_ascii) = take_frame(&header, input);
+        Some(Whole {
+            kind,
+            piece,
+            is_ascii,
+        })
     }
 
     /// The next message or control frame in `input`.
@@ -215,7 +228,7 @@ impl Receive {
             OpCode::Binary => Some(Kind::Binary),
             control => {
                 if header.len <= input.bytes().len() as u64 {
-                    let piece = take_frame(&header, input);
+                    let (piece, _) = take_frame(&header, input);
                     return Ok(Some(Received::Control(control, Payload::Lent(piece))));
                 }
                 let body = BytesMut::with_capacity(header.len as usize);
@@ -363,11 +376,15 @@ impl Gathering {
     fn settle(&mut self, key: &mut Option<Key>) -> Result<(), Violation> {
         while self.settled < self.data.len() {
             let end = self.data.len().min(self.settled + SETTLE);
+            let mut is_ascii = false;
             if let Some(key) = key {
-                *key = key.apply(&mut self.data[self.settled..end]);
+                (*key, is_ascii) = key.unmask(&mut self.data[self.settled..end]);
+            }
+            if is_ascii && self.checked == self.settled {
+                self.checked = end;
             }
             self.settled = end;
-            if self.kind == Kind::Text {
+            if self.kind == Kind::Text && self.checked < end {
                 let unchecked = &self.data[self.checked..end];
                 self.checked += utf8::valid_prefix(unchecked).ok_or(Violation::NotUtf8)?;
             }
@@ -376,14 +393,13 @@ impl Gathering {
     }
 }
 
-/// Takes the payload of a frame that is whole, and unmasks it.
-#[inline]
-fn take_frame<S: Source>(header: &Header, input: &mut S) -> S::Piece {
+/// Takes the payload of a frame that is whole, and unmasks it; whether it is
+/// known to be ASCII.
+#[inline(always)]
+fn take_frame<S: Source>(header: &Header, input: &mut S) -> (S::Piece, bool) {
     let mut piece = input.take(header.len as usize);
-    if let Some(key) = header.mask {
-        key.apply(piece.as_mut());
-    }
-    piece
+    let is_ascii = header.mask.is_some_and(|key| key.unmask(piece.as_mut()).1);
+    (piece, is_ascii)
 }
 
 /// Makes room for `more` bytes and for those to follow of the `left` that were

@@ -1,8 +1,7 @@
 //! Masking (RFC 6455, section 5.3).
 
-/// How many bytes one step of the wide loop takes; the compiler makes vector
-/// instructions of it.
-const WIDE: usize = 64;
+/// The top bit of each byte of a word.
+const NOT_ASCII: u64 = 0x8080_8080_8080_8080;
 
 /// A masking key, and how far it has turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,23 +21,29 @@ impl Key {
     /// Masks or unmasks `bytes` in place; the key for the bytes that follow.
     #[inline]
     pub(crate) fn apply(self, bytes: &mut [u8]) -> Self {
+        self.unmask(bytes).0
+    }
+
+    /// As [`Key::apply`], and whether the result is ASCII: to see that costs
+    /// next to nothing here, and ASCII needs no check for UTF-8.
+    #[inline]
+    pub(crate) fn unmask(self, bytes: &mut [u8]) -> (Self, bool) {
         let word = u64::from(self.0) << 32 | u64::from(self.0);
         let turn = bytes.len() % 4;
-        let (wide, rest) = bytes.as_chunks_mut::<WIDE>();
-        for chunk in wide {
-            let (words, _) = chunk.as_chunks_mut::<8>();
-            for bytes in words {
-                *bytes = (u64::from_le_bytes(*bytes) ^ word).to_le_bytes();
-            }
-        }
-        let (words, rest) = rest.as_chunks_mut::<8>();
+        let mut seen = 0;
+        // The compiler makes vector instructions of this loop.
+        let (words, rest) = bytes.as_chunks_mut::<8>();
         for bytes in words {
-            *bytes = (u64::from_le_bytes(*bytes) ^ word).to_le_bytes();
+            let clear = u64::from_le_bytes(*bytes) ^ word;
+            *bytes = clear.to_le_bytes();
+            seen |= clear;
         }
         for (i, byte) in rest.iter_mut().enumerate() {
             *byte ^= (word >> (8 * i)) as u8;
+            seen |= u64::from(*byte);
         }
-        Self(self.0.rotate_right(8 * turn as u32))
+        let key = Self(self.0.rotate_right(8 * turn as u32));
+        (key, seen & NOT_ASCII == 0)
     }
 }
 
@@ -56,7 +61,7 @@ mod tests {
 
     #[test]
     fn it_is_the_transformation_of_section_5_3_at_every_length_and_split() {
-        let key = [0x37, 0xfa, 0x21, 0x3d];
+        let key = [0x37, 0x7a, 0x21, 0x3d];
         let bytes: Vec<u8> = (0..200u8).collect();
         for len in 0..bytes.len() {
             let expected = by_the_book(key, &bytes[..len]);
@@ -66,6 +71,9 @@ mod tests {
                 Key::new(key).apply(a).apply(b);
                 assert_eq!(got, expected, "{len} at {split}");
             }
+            let mut got = bytes[..len].to_vec();
+            let (_, is_ascii) = Key::new(key).unmask(&mut got);
+            assert_eq!(is_ascii, expected.is_ascii(), "{len}");
         }
     }
 }

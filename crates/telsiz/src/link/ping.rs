@@ -42,6 +42,14 @@ impl<S: Io> Link<S> {
         Poll::Ready(Stashed::One)
     }
 
+    /// Whether [`Link::unstash`] has something to give.
+    #[inline]
+    pub(super) fn has_stash(&self) -> bool {
+        self.extras
+            .as_ref()
+            .is_some_and(|extras| !extras.stash.is_empty() || extras.failed.is_some())
+    }
+
     /// The oldest message that was kept, or what ended the connection after them.
     pub(super) fn unstash(&mut self) -> Result<Option<Incoming<BytesMut>>, Error> {
         let Some(extras) = &mut self.extras else {

@@ -17,38 +17,60 @@ use crate::scratch;
 
 impl<S: Io> Link<S> {
     /// The next message; `None` once the connection has ended as it should.
+    ///
+    /// A message that has come already goes to the receiver in registers: hence
+    /// the inlining, and the two types.
+    #[inline(always)]
     pub(crate) fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        let incoming = match self.unstash()? {
-            Some(incoming) => Some(incoming),
-            None => ready!(self.poll_incoming(cx))?,
-        };
+        if !self.has_stash()
+            && let Some(incoming) = self.poll_whole(cx)?
+        {
+            return Poll::Ready(Ok(Some(incoming.into_message())));
+        }
+        let incoming = ready!(self.poll_recv_rest(cx))?;
         Poll::Ready(Ok(incoming.map(Incoming::into_message)))
+    }
+
+    #[inline(never)]
+    fn poll_recv_rest(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Incoming<BytesMut>>, Error>> {
+        match self.unstash()? {
+            Some(incoming) => Poll::Ready(Ok(Some(incoming))),
+            None => self.poll_incoming(cx),
+        }
+    }
+
+    /// The message that lies whole at the start of the inbox.
+    #[inline(always)]
+    fn poll_whole(&mut self, cx: &mut Context<'_>) -> Result<Option<Incoming<BytesMut>>, Error> {
+        self.connection
+            .poll_whole(&mut self.inbox)
+            .map_err(|fault| self.fail(fault, cx))
     }
 
     pub(super) fn poll_incoming(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Incoming<BytesMut>>, Error>> {
-        let mut is_new = !self.inbox.is_empty();
         loop {
-            if !is_new && !ready!(self.poll_more(cx))? {
+            if self.inbox.is_empty() && !ready!(self.poll_more(cx))? {
                 return Poll::Ready(Ok(None));
+            }
+            if let Some(incoming) = self.poll_whole(cx)? {
+                return Poll::Ready(Ok(Some(incoming)));
             }
             match self.connection.poll(&mut self.inbox) {
                 Ok(Some(Event::Message(message))) => return Poll::Ready(Ok(Some(message))),
                 Ok(Some(Event::Ping(_))) => self.transmit_pong(),
                 Ok(Some(Event::Pong(payload))) => handle_pong(&mut self.extras, payload.as_slice()),
-                Ok(Some(_)) => {}
-                Ok(None) => {
-                    is_new = false;
-                    continue;
-                }
+                Ok(_) => {}
                 Err(fault) => return Poll::Ready(Err(self.fail(fault, cx))),
             }
-            is_new = true;
         }
     }
 
@@ -104,31 +126,34 @@ impl<S: Io> Link<S> {
         }
         let len = self.inbox.len();
         let mut input = Input::new(&mut self.inbox);
-        let mut fault = None;
         let left = loop {
-            match replies.connection().poll(&mut input) {
-                Ok(Some(Event::Message(message))) => handle(message, &mut replies),
-                Ok(Some(Event::Ping(_))) => replies.transmit_pong(),
-                Ok(Some(Event::Pong(payload))) => handle_pong(&mut self.extras, payload.as_slice()),
-                Ok(Some(_)) => {}
-                Ok(None) => break 0,
-                Err(error) => {
-                    fault = Some(error);
-                    break 0;
-                }
+            match replies.connection().poll_whole(&mut input) {
+                Ok(Some(message)) => handle(message, &mut replies),
+                Ok(None) => match replies.connection().poll(&mut input) {
+                    Ok(Some(Event::Message(message))) => handle(message, &mut replies),
+                    Ok(Some(Event::Ping(_))) => replies.transmit_pong(),
+                    Ok(Some(Event::Pong(payload))) => {
+                        handle_pong(&mut self.extras, payload.as_slice());
+                    }
+                    Ok(Some(_)) => {}
+                    Ok(None) => break Ok(0),
+                    Err(fault) => break Err(fault),
+                },
+                Err(fault) => break Err(fault),
             }
-            if replies.backlog() > self.options.get().write_buffer {
-                break input.bytes().len();
+            let left = input.bytes().len();
+            if left == 0 || replies.backlog() > self.options.get().write_buffer {
+                break Ok(left);
             }
         };
         match left {
+            Ok(left @ 1..) => self.inbox.advance(len - left),
             // Nobody else may hold the read buffer when the next read comes.
-            0 => self.inbox = BytesMut::new(),
-            left => self.inbox.advance(len - left),
+            _ => self.inbox = BytesMut::new(),
         }
-        match fault {
-            None => Ok(left == 0),
-            Some(fault) => Err(self.fail(fault, cx)),
+        match left {
+            Ok(left) => Ok(left == 0),
+            Err(fault) => Err(self.fail(fault, cx)),
         }
     }
 
