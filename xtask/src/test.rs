@@ -1,5 +1,6 @@
 //! `test`: everything that a change must pass, with one summary at the end.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,8 @@ enum Part {
     Lint,
     /// cargo test --workspace, doc tests included
     Rust,
+    /// cargo clippy and cargo test in bench/, a workspace of its own
+    Bench,
     /// cargo build --release
     Release,
     /// Our server under other people's clients
@@ -77,8 +80,9 @@ impl Part {
     fn run(self, name: &str) -> Result<Vec<Line>> {
         let counted = match self {
             Self::Format => format(),
-            Self::Lint => lint(),
+            Self::Lint => lint(places::root()).map(|()| Tally::one(true)),
             Self::Rust => rust(),
+            Self::Bench => bench(),
             Self::Release => release::binary().map(|_| Tally::one(true)),
             Self::Deny => deny::check().map(|()| Tally::one(true)),
             Self::Interop => return interop::lines(&interop::Options::default()),
@@ -97,24 +101,36 @@ fn format() -> Result<Tally> {
     Ok(Tally::one(true))
 }
 
-fn lint() -> Result<Tally> {
+fn lint(workspace: &Path) -> Result<()> {
     Step::cargo(&["clippy", "--workspace", "--all-targets", "--quiet"])
         .args(["--", "-D", "warnings"])
-        .run()?;
-    Ok(Tally::one(true))
+        .dir(workspace)
+        .run()
 }
 
-/// Runs the tests of all crates. One crate's failure does not keep the others from being tested.
 fn rust() -> Result<Tally> {
     // The tests of our client start peers in Python and JavaScript.
     install::interop_python()?;
     install::npm_packages()?;
+    tests(places::root())
+}
+
+fn bench() -> Result<Tally> {
+    let workspace = places::root().join("bench");
+    lint(&workspace)?;
+    tests(&workspace)
+}
+
+/// Runs the tests of all crates. One crate's failure does not keep the others from being tested.
+fn tests(workspace: &Path) -> Result<Tally> {
     let mut tally = Tally::default();
-    let status = Step::cargo(&["test", "--workspace", "--no-fail-fast"]).watch(|line| {
-        if let Some(counted) = Tally::of_cargo_line(line) {
-            tally += counted;
-        }
-    })?;
+    let status = Step::cargo(&["test", "--workspace", "--no-fail-fast"])
+        .dir(workspace)
+        .watch(|line| {
+            if let Some(counted) = Tally::of_cargo_line(line) {
+                tally += counted;
+            }
+        })?;
     Ok(if status.success() {
         tally
     } else {
