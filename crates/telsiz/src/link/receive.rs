@@ -92,12 +92,15 @@ impl<S: Io> Link<S> {
     where
         F: FnMut(Incoming<&mut [u8]>, &mut Replies<'_>),
     {
+        let mut has_input = !self.inbox.is_empty() || self.has_stash();
         loop {
             // Replies pile up: nothing is handled or read until they are gone.
             ready!(self.poll_drain(cx));
-            let all = self.dispatch(cx, handle)?;
-            let has_room = self.backlog() <= self.options.get().write_buffer;
-            if all && has_room && !ready!(self.poll_more(cx))? {
+            if has_input {
+                has_input = !self.dispatch(cx, handle)?;
+            } else if ready!(self.poll_more(cx))? {
+                has_input = true;
+            } else {
                 return Poll::Ready(Ok(()));
             }
         }
