@@ -75,8 +75,10 @@ impl<S: Io> Link<S> {
         let now = Instant::now().into_std();
         let mut connection = Connection::new(role, options.get().config.clone(), now);
         if let (Role::Server, Some(interval)) = (role, connection.config().keepalive.interval) {
-            // Clients that came back all at once are not pinged all at once.
-            connection.first_ping(now, interval.mul_f64(rand::random()));
+            // Clients that came back all at once are not pinged all at once, and
+            // nobody is pinged who has only just come.
+            let part = rand::random_range(0.5..1.0);
+            connection.first_ping(now, interval.mul_f64(part));
         }
         Self {
             io,
