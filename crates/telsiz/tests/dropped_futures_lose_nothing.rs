@@ -15,6 +15,17 @@ use tokio::task::JoinHandle;
 /// More than any future here needs.
 const ENOUGH: usize = 10_000;
 
+/// Plays `scene` with ever more polls, until it says that its future completed.
+async fn with_ever_more_polls(mut scene: impl AsyncFnMut(usize) -> bool) {
+    for polls in 0..ENOUGH {
+        if scene(polls).await {
+            assert!(polls > 5, "{polls}");
+            return;
+        }
+    }
+    panic!("it never completes");
+}
+
 /// A connection over the narrowest pipe; the frames that the peer reads until its
 /// Close, which it answers.
 async fn narrow() -> (WebSocket<DuplexStream>, JoinHandle<Vec<Frame>>) {
@@ -97,28 +108,27 @@ async fn send() {
 #[tokio::test]
 async fn feed() {
     let (before, message) = ("x".repeat(100), "y".repeat(50));
-    for polls in 0..ENOUGH {
+    with_ever_more_polls(async |polls| {
         let (mut ws, frames) = narrow().await;
         ws.feed(before.as_str()).await.unwrap();
         let fed = at_most(polls, ws.feed(message.as_str())).await;
         let frames = finish(ws, frames).await;
-        match fed {
+        match &fed {
             Some(fed) => {
-                fed.unwrap();
+                fed.as_ref().unwrap();
                 assert_eq!(frames, [Frame::text(&before), Frame::text(&message)]);
-                assert!(polls > 5, "{polls}");
-                return;
             }
             None => assert_eq!(frames, [Frame::text(&before)]),
         }
-    }
-    panic!("it never completes");
+        fed.is_some()
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn send_fragment() {
     let before = "x".repeat(100);
-    for polls in 0..ENOUGH {
+    with_ever_more_polls(async |polls| {
         let (mut ws, frames) = narrow().await;
         ws.feed(before.as_str()).await.unwrap();
         let first = at_most(polls, ws.send_fragment("y".repeat(50), false)).await;
@@ -132,29 +142,22 @@ async fn send_fragment() {
             assert_eq!(frames[1], Frame::text(&"y".repeat(50)).more());
             assert_eq!(frames[2], Frame::new(0, "z"));
         }
-        if first.is_some() {
-            assert!(polls > 5, "{polls}");
-            return;
-        }
-    }
-    panic!("it never completes");
+        first.is_some()
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn flush() {
-    for polls in 0..ENOUGH {
+    with_ever_more_polls(async |polls| {
         let (mut ws, frames) = narrow().await;
         ws.feed("x".repeat(100)).await.unwrap();
         let flushed = at_most(polls, ws.flush()).await;
         let frames = finish(ws, frames).await;
         assert_eq!(frames, [Frame::text(&"x".repeat(100))]);
-        if let Some(flushed) = flushed {
-            flushed.unwrap();
-            assert!(polls > 5, "{polls}");
-            return;
-        }
-    }
-    panic!("it never completes");
+        flushed.map(Result::unwrap).is_some()
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -200,25 +203,21 @@ async fn recv() {
 
 #[tokio::test]
 async fn ping() {
-    for polls in 0..ENOUGH {
+    with_ever_more_polls(async |polls| {
         let (mut ws, frames) = narrow().await;
         ws.feed("x".repeat(100)).await.unwrap();
         let pinged = at_most(polls, ws.ping()).await;
         let frames = finish(ws, frames).await;
         // The peer answers pings and does not count them.
         assert_eq!(frames, [Frame::text(&"x".repeat(100))]);
-        if let Some(pinged) = pinged {
-            pinged.unwrap();
-            assert!(polls > 5, "{polls}");
-            return;
-        }
-    }
-    panic!("it never completes");
+        pinged.map(Result::unwrap).is_some()
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn ping_keeps_the_messages_that_it_saw() {
-    for polls in 0..ENOUGH {
+    with_ever_more_polls(async |polls| {
         let (mut ws, mut peer) = pipe(7, client().ping_interval(None)).await;
         let sending = tokio::spawn(async move {
             for number in 0..10 {
@@ -238,18 +237,14 @@ async fn ping_keeps_the_messages_that_it_saw() {
         }
         assert_eq!(soon(ws.recv()).await.unwrap(), Some("end".into()));
         finish(ws, sending).await;
-        if let Some(pinged) = pinged {
-            pinged.unwrap();
-            assert!(polls > 5, "{polls}");
-            return;
-        }
-    }
-    panic!("it never completes");
+        pinged.map(Result::unwrap).is_some()
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn close() {
-    for polls in 0..ENOUGH {
+    with_ever_more_polls(async |polls| {
         let (mut ws, frames) = narrow().await;
         ws.feed("x".repeat(100)).await.unwrap();
         let closed = at_most(polls, ws.close(CloseCode::GOING_AWAY)).await;
@@ -264,13 +259,12 @@ async fn close() {
             frames,
             [Frame::text(&"x".repeat(100)), Frame::close(code, "")]
         );
-        if let Some(closed) = closed {
-            assert_eq!(closed.unwrap().code(), CloseCode::GOING_AWAY);
-            assert!(polls > 5, "{polls}");
-            return;
+        if let Some(closed) = &closed {
+            assert_eq!(closed.as_ref().unwrap().code(), CloseCode::GOING_AWAY);
         }
-    }
-    panic!("it never completes");
+        closed.is_some()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -3,12 +3,15 @@
 
 mod common;
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use common::frame::Frame;
+use common::http::Answer;
 use common::raw::{Raw, request};
 use common::server::{Running, echo};
 use common::soon;
+use http::{Request, Response};
 use telsiz::{CloseCode, CloseFrame, ConnectError, Error, Serve, Upgrade};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -274,23 +277,25 @@ async fn an_unfinished_handshake_without_an_open_timeout_does_not_hold_a_stop_up
     unfinished_handshake(|serve| serve.open_timeout(None)).await;
 }
 
-#[tokio::test]
-async fn an_idle_http_connection_does_not_hold_a_stop_up() {
-    use http::{Request, Response};
-    let server = Running::start(|serve| {
-        serve.drain_timeout(LONG).http(|_: Request<_>| async {
-            Ok::<_, std::convert::Infallible>(Response::new("hello".to_owned()))
-        })
-    })
-    .await;
+/// An HTTP service beside the WebSockets.
+async fn hello<B>(_: Request<B>) -> Result<Response<String>, Infallible> {
+    Ok(Response::new("hello".to_owned()))
+}
+
+/// A connection on which `hello` has answered once.
+async fn tcp_that_served_http(server: &Running) -> TcpStream {
     let mut tcp = server.tcp().await;
     tcp.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         .await
         .unwrap();
-    assert_eq!(
-        soon(common::http::Answer::read(&mut tcp)).await.body,
-        "hello"
-    );
+    assert_eq!(soon(Answer::read(&mut tcp)).await.body, "hello");
+    tcp
+}
+
+#[tokio::test]
+async fn an_idle_http_connection_does_not_hold_a_stop_up() {
+    let server = Running::start(|serve| serve.drain_timeout(LONG).http(hello)).await;
+    let mut tcp = tcp_that_served_http(&server).await;
     server.stopper.stop();
     assert_eq!(soon(tcp.read(&mut [0])).await.unwrap(), 0);
     server.ended().await;
@@ -298,24 +303,12 @@ async fn an_idle_http_connection_does_not_hold_a_stop_up() {
 
 #[tokio::test]
 async fn a_client_on_a_connection_that_served_http_before_is_told_too() {
-    use http::{Request, Response};
     let server = Running::start(|serve| {
-        serve
-            .drain_timeout(LONG)
-            .route("/ws", echo)
-            .http(|_: Request<_>| async {
-                Ok::<_, std::convert::Infallible>(Response::new("hello".to_owned()))
-            })
+        let serve = serve.drain_timeout(LONG);
+        serve.route("/ws", echo).http(hello)
     })
     .await;
-    let mut tcp = server.tcp().await;
-    tcp.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await
-        .unwrap();
-    assert_eq!(
-        soon(common::http::Answer::read(&mut tcp)).await.body,
-        "hello"
-    );
+    let tcp = tcp_that_served_http(&server).await;
     let mut peer = soon(Raw::open_with(tcp, "/ws", b"")).await;
     server.stopper.stop();
     let close = soon(peer.frame()).await;

@@ -4,10 +4,14 @@
 mod common;
 
 use common::certificates::Certificates;
+use common::frame::Frame;
+use common::raw::Raw;
 use common::server::{Running, echo};
-use common::{noise, soon};
+use common::{busy_halves, noise, soon};
 use http::{Request, Response};
-use telsiz::{ClientTls, CloseCode, Connect, ConnectError, Message, ServerTls, Upgrade};
+use telsiz::{ClientTls, CloseCode, Connect, ConnectError, Message, ServerTls, Upgrade, WebSocket};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
 
 /// An echo server, and the certificates it is known by.
 async fn secure() -> (Running, Certificates) {
@@ -192,8 +196,6 @@ mod by_hand {
 
 #[tokio::test]
 async fn our_server_ends_tls_before_tcp() {
-    use common::frame::Frame;
-    use common::raw::Raw;
     let (server, certificates) = secure().await;
     let tls = by_hand::connect(&certificates, server.tcp().await).await;
     let mut peer = soon(Raw::open_with(tls, "/", b"")).await;
@@ -204,22 +206,22 @@ async fn our_server_ends_tls_before_tcp() {
     assert_eq!(end.unwrap(), 0);
 }
 
-#[tokio::test]
-async fn our_client_ends_tls_before_tcp() {
-    use common::frame::Frame;
-    use common::raw::Raw;
+/// Our client, and the server by hand that it is connected to.
+async fn client_of_a_raw_server() -> (WebSocket, Raw<TlsStream<TcpStream>>) {
     let certificates = Certificates::new();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("wss://{}/", listener.local_addr().unwrap());
-    let connecting = tokio::spawn(
-        telsiz::connect(uri)
-            .tls(certificates.client())
-            .into_future(),
-    );
+    let connecting = telsiz::connect(uri).tls(certificates.client());
+    let connecting = tokio::spawn(connecting.into_future());
     let (tcp, _) = soon(listener.accept()).await.unwrap();
     let tls = soon(by_hand::accept(&certificates, tcp)).await;
-    let mut peer = soon(Raw::accept(tls)).await;
-    let mut ws = soon(connecting).await.unwrap().unwrap();
+    let peer = soon(Raw::accept(tls)).await;
+    (soon(connecting).await.unwrap().unwrap(), peer)
+}
+
+#[tokio::test]
+async fn our_client_ends_tls_before_tcp() {
+    let (mut ws, mut peer) = client_of_a_raw_server().await;
     peer.say_goodbye(1000, "").await;
     assert!(soon(ws.recv()).await.unwrap().is_none());
     assert_eq!(soon(peer.frame()).await, Frame::close(1000, ""));
@@ -229,60 +231,29 @@ async fn our_client_ends_tls_before_tcp() {
 
 #[tokio::test]
 async fn a_transport_that_ends_without_a_close_frame_is_lost() {
-    use common::raw::Raw;
-    let certificates = Certificates::new();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let uri = format!("wss://{}/", listener.local_addr().unwrap());
-    let connecting = tokio::spawn(
-        telsiz::connect(uri)
-            .tls(certificates.client())
-            .into_future(),
-    );
-    let (tcp, _) = soon(listener.accept()).await.unwrap();
-    let tls = soon(by_hand::accept(&certificates, tcp)).await;
-    let peer = soon(Raw::accept(tls)).await;
-    let mut ws = soon(connecting).await.unwrap().unwrap();
+    let (mut ws, peer) = client_of_a_raw_server().await;
     drop(peer);
     assert!(matches!(soon(ws.recv()).await, Err(telsiz::Error::Lost(_))));
 }
 
-async fn busy_halves() {
+async fn halves_in_two_tasks() {
     let (server, certificates) = secure().await;
     let ws = soon(connect(&server, &certificates)).await.unwrap();
-    let (mut receiver, sender) = ws.split();
-    let len = |number: usize| number * 7919 % 60_000;
-    let sending = tokio::spawn(async move {
-        for number in 0..200 {
-            sender
-                .send(noise(len(number), number as u64))
-                .await
-                .unwrap();
-        }
-    });
-    for number in 0..200 {
-        let message = soon(receiver.recv()).await.unwrap().unwrap();
-        assert!(
-            message.as_bytes() == noise(len(number), number as u64),
-            "{number}"
-        );
-    }
-    soon(sending).await.unwrap();
+    busy_halves(ws).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn halves_in_two_tasks_are_busy_on_many_threads() {
-    busy_halves().await;
+    halves_in_two_tasks().await;
 }
 
 #[tokio::test]
 async fn halves_in_two_tasks_are_busy_on_one_thread() {
-    busy_halves().await;
+    halves_in_two_tasks().await;
 }
 
 #[tokio::test]
 async fn https_is_served_beside_wss_and_leads_to_it() {
-    use common::frame::Frame;
-    use common::raw::Raw;
     use tokio::io::AsyncWriteExt;
     let certificates = Certificates::new();
     let tls = certificates.server();

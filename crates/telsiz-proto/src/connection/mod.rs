@@ -10,10 +10,9 @@ use self::receive::{Receive, Received};
 use self::timer::{Timer, Timers};
 use crate::close::CloseFrame;
 use crate::config::Config;
-use crate::error::{Fault, Violation};
-use crate::frame::{OpCode, utf8};
-use crate::input::{Payload, Source};
-use crate::message::Kind;
+use crate::error::Fault;
+use crate::frame::OpCode;
+use crate::input::Source;
 use crate::outbox::Outbox;
 
 pub use self::ending::{Cause, Outcome, State};
@@ -119,18 +118,14 @@ impl Connection {
         input: &mut S,
     ) -> Result<Option<Incoming<S::Piece>>, Fault> {
         let masked = matches!(self.role, Role::Server);
-        let whole = self.receive.take_whole(input, masked, &self.config.limits);
-        let Some(whole) = whole else {
-            return Ok(None);
-        };
-        self.heard = true;
-        if whole.kind == Kind::Text && !whole.is_ascii && !utf8::is_valid(whole.piece.as_ref()) {
-            return Err(self.fail(Violation::NotUtf8.into()));
+        match self.receive.take_whole(input, masked, &self.config.limits) {
+            Ok(None) => Ok(None),
+            Ok(Some(message)) => {
+                self.heard = true;
+                Ok(Some(message))
+            }
+            Err(violation) => Err(self.fail(violation.into())),
         }
-        Ok(Some(Incoming {
-            kind: whole.kind,
-            payload: Payload::Lent(whole.piece),
-        }))
     }
 
     /// The next event, if it is not a whole message.

@@ -31,14 +31,6 @@ pub(super) enum Received<P> {
     Control(OpCode, Payload<P>),
 }
 
-/// A message that lay whole in the input.
-pub(super) struct Whole<P> {
-    pub(super) kind: Kind,
-    pub(super) piece: P,
-    /// Known to be ASCII: no check for UTF-8 is needed.
-    pub(super) is_ascii: bool,
-}
-
 /// The receiving side of a connection.
 ///
 /// It uses up all input that it is given: of a frame that is not whole, the
@@ -106,28 +98,30 @@ impl Receive {
         input: &mut S,
         masked: bool,
         limits: &Limits,
-    ) -> Option<Whole<S::Piece>> {
+    ) -> Result<Option<Incoming<S::Piece>>, Violation> {
         let (Stage::Header { have: 0, .. }, None) = (&self.stage, &self.message) else {
-            return None;
+            return Ok(None);
         };
-        let (header, len) = Header::decode(input.bytes()).ok()??;
+        let Ok(Some((header, len))) = Header::decode(input.bytes()) else {
+            return Ok(None);
+        };
         let kind = match header.opcode {
             OpCode::Text => Kind::Text,
             OpCode::Binary => Kind::Binary,
-            _ => return None,
+            _ => return Ok(None),
         };
         let is_whole = header.len <= (input.bytes().len() - len) as u64;
         let fits = header.len <= limits.message_size as u64;
         if !header.fin || header.mask.is_some() != masked || !is_whole || !fits {
-            return None;
+            return Ok(None);
         }
         input.skip(len);
         let (piece, is_ascii) = take_frame(&header, input);
-        Some(Whole {
-            kind,
-            piece,
-            is_ascii,
-        })
+        if kind == Kind::Text && !is_ascii && !utf8::is_valid(piece.as_ref()) {
+            return Err(Violation::NotUtf8);
+        }
+        let payload = Payload::Lent(piece);
+        Ok(Some(Incoming { kind, payload }))
     }
 
     /// The next message or control frame in `input`.

@@ -12,7 +12,7 @@ pub(crate) mod server;
 
 use std::time::Duration;
 
-use telsiz::{Connect, WebSocket};
+use telsiz::{Connect, Receiver, Sender, WebSocket};
 use tokio::io::DuplexStream;
 
 use self::raw::Raw;
@@ -59,4 +59,22 @@ pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
             (state >> 33) as u8
         })
         .collect()
+}
+
+/// Sends much through one half to an echo, and reads it from the other in another
+/// task.
+pub(crate) async fn busy_halves(ws: WebSocket) -> (Receiver, Sender) {
+    let message = |number: usize| noise(number * 7919 % 60_000, number as u64);
+    let (mut receiver, sender) = ws.split();
+    let sending = tokio::spawn(async move {
+        for number in 0..200 {
+            sender.send(message(number)).await.expect("an open one");
+        }
+        sender
+    });
+    for number in 0..200 {
+        let echo = soon(receiver.recv()).await.expect("an open one");
+        assert!(echo.is_some_and(|echo| echo.as_bytes() == message(number)));
+    }
+    (receiver, soon(sending).await.expect("no panic"))
 }

@@ -6,7 +6,7 @@ use telsiz::{
     Cause, CloseCode, CloseFrame, ConnectError, Error, Fault, Message, PingError, State, WebSocket,
 };
 
-use crate::common::{noise, soon};
+use crate::common::{busy_halves, noise, soon};
 use crate::process::Peer;
 
 async fn next(ws: &mut WebSocket) -> Message {
@@ -241,26 +241,9 @@ pub(crate) async fn an_unknown_path_is_closed_with_1008(peer: &Peer) {
 }
 
 pub(crate) async fn halves_are_busy_in_two_tasks(peer: &Peer) {
-    let (mut receiver, sender) = peer.connect("/echo").await.split();
-    let len = |number: usize| number * 7919 % 30_000;
-    let sending = tokio::spawn(async move {
-        for number in 0..200 {
-            sender
-                .send(noise(len(number), number as u64))
-                .await
-                .unwrap();
-        }
-        soon(sender.ping()).await.unwrap();
-    });
-    for number in 0..200 {
-        let message = soon(receiver.recv()).await.unwrap().unwrap();
-        assert!(
-            message.as_bytes() == noise(len(number), number as u64),
-            "{number}"
-        );
-    }
+    let (mut receiver, sender) = busy_halves(peer.connect("/echo").await).await;
     tokio::select! {
-        sent = soon(sending) => sent.unwrap(),
+        answered = soon(sender.ping()) => { answered.unwrap(); }
         message = receiver.recv() => panic!("{message:?}"),
     }
     soon(receiver.close(CloseCode::NORMAL)).await.unwrap();
