@@ -5,9 +5,9 @@
 //! future holds on to them across an `.await`.
 
 use std::cell::Cell;
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::{io, mem};
 
 use bytes::BytesMut;
 use telsiz_proto::Outbox;
@@ -34,7 +34,8 @@ thread_local! {
     static SPARE_MEMORY: Cell<Option<BytesMut>> = const { Cell::new(None) };
 }
 
-/// Reads what there is; empty at the end of the transport.
+/// Reads what there is; empty at the end of the transport. What comes is in the
+/// read buffer itself: see to [`share_buffer`] or [`give_buffer`] at once.
 pub(crate) fn poll_read<S>(io: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<BytesMut>>
 where
     S: AsyncRead + Unpin,
@@ -43,10 +44,30 @@ where
     if !buffer.try_reclaim(READ) && buffer.capacity() < READ_AT_LEAST {
         buffer = BytesMut::with_capacity(READ);
     }
-    let read = poll_read_buf(Pin::new(io), cx, &mut buffer);
-    let batch = read.map_ok(|_| buffer.split());
-    READ_BUFFER.set(Some(buffer));
-    batch
+    match poll_read_buf(Pin::new(io), cx, &mut buffer) {
+        Poll::Ready(Ok(_)) => Poll::Ready(Ok(buffer)),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        Poll::Pending => {
+            READ_BUFFER.set(Some(buffer));
+            Poll::Pending
+        }
+    }
+}
+
+/// Leaves what was read in `batch`, to be kept for a while; what is behind it is
+/// read into.
+pub(crate) fn share_buffer(batch: &mut BytesMut) {
+    let read = batch.split();
+    READ_BUFFER.set(Some(mem::replace(batch, read)));
+}
+
+/// Gives a batch back that was used up, and with it the read buffer.
+pub(crate) fn give_buffer(batch: &mut BytesMut) {
+    let mut buffer = mem::take(batch);
+    if buffer.capacity() >= READ_AT_LEAST {
+        buffer.clear();
+        READ_BUFFER.set(Some(buffer));
+    }
 }
 
 /// An empty outbox.

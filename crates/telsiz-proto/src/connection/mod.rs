@@ -41,20 +41,24 @@ pub enum Role {
 /// *Poll until nothing comes, transmit, then wait for bytes or for the next
 /// deadline.* Nothing here blocks, and every call is cheap enough to be made
 /// after each read.
+///
+/// What every message needs comes first: of many connections most are in no near
+/// cache when something comes for them, and each line of memory costs time.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Connection {
-    role: Role,
     config: Arc<Config>,
+    role: Role,
     receive: Receive,
-    /// The opcode of the message of which a fragment was sent and the last not yet.
-    fragmenting: Option<OpCode>,
     /// Control frames that wait for [`Connection::transmit`].
     waiting: Option<Box<Waiting>>,
-    timers: Timers,
-    /// Whether a byte came since the last keepalive ping.
-    heard: bool,
     /// How it ends; `None` while it is open.
     ending: Option<Box<Ending>>,
+    /// Whether a byte came since the last keepalive ping.
+    heard: bool,
+    /// The opcode of the message of which a fragment was sent and the last not yet.
+    fragmenting: Option<OpCode>,
+    timers: Timers,
 }
 
 /// At most one control frame of a kind waits: the newest (section 5.5.3 allows
@@ -89,6 +93,11 @@ impl Connection {
         if self.config.keepalive.interval.is_some() && self.ending.is_none() {
             self.timers.set_after(Timer::Ping, now, Some(delay));
         }
+    }
+
+    /// Which end of the connection this is.
+    pub fn role(&self) -> Role {
+        self.role
     }
 
     /// The settings.

@@ -49,11 +49,7 @@ enum Stage {
     /// `have` bytes of a header are here.
     Header { have: u8, bytes: [u8; header::MAX] },
     /// `left` bytes of a payload are still to come.
-    Payload {
-        left: u64,
-        key: Option<Key>,
-        fin: bool,
-    },
+    Payload { left: u64, key: Key, fin: bool },
     /// Whatever comes does not matter any more.
     Discard,
 }
@@ -264,7 +260,7 @@ impl Receive {
     fn begin_payload(&mut self, header: &Header) {
         self.stage = Stage::Payload {
             left: header.len,
-            key: header.mask,
+            key: header.mask.unwrap_or(Key::NONE),
             fin: header.fin,
         };
     }
@@ -295,9 +291,7 @@ impl Receive {
         *left -= (spaced + more) as u64;
         let waits_for_more = *left > 0;
         if let Some((_, body)) = self.control.as_deref_mut() {
-            if let Some(key) = key {
-                *key = key.apply(&mut body[settled..]);
-            }
+            *key = key.apply(&mut body[settled..]);
         } else if let Some(message) = &mut self.message {
             message.settle(key)?;
         }
@@ -367,11 +361,11 @@ impl Receive {
 
 impl Gathering {
     /// Unmasks and checks what has come since the last time.
-    fn settle(&mut self, key: &mut Option<Key>) -> Result<(), Violation> {
+    fn settle(&mut self, key: &mut Key) -> Result<(), Violation> {
         while self.settled < self.data.len() {
             let end = self.data.len().min(self.settled + SETTLE);
             let mut is_ascii = false;
-            if let Some(key) = key {
+            if *key != Key::NONE {
                 (*key, is_ascii) = key.unmask(&mut self.data[self.settled..end]);
             }
             if is_ascii && self.checked == self.settled {

@@ -8,6 +8,9 @@ const NOT_ASCII: u64 = 0x8080_8080_8080_8080;
 pub(crate) struct Key(u32);
 
 impl Key {
+    /// Changes nothing: as good as no key.
+    pub(crate) const NONE: Self = Self(0);
+
     #[inline]
     pub(crate) fn new(bytes: [u8; 4]) -> Self {
         Self(u32::from_le_bytes(bytes))

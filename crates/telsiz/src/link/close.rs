@@ -36,7 +36,7 @@ impl<S: Io> Link<S> {
     pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.connection.state() != State::Closed {
             let flushed = self.poll_flush(cx);
-            let is_first = matches!(self.role, Role::Server)
+            let is_first = matches!(self.connection.role(), Role::Server)
                 || self.outcome().is_some_and(|o| o.received.is_none());
             if flushed.is_ready() && self.connection.is_exchanged() && is_first {
                 self.shut_down(cx);
@@ -59,6 +59,7 @@ impl<S: Io> Link<S> {
     /// Looks at what came only for the peer's Close frame.
     pub(super) fn discard(&mut self) {
         while let Ok(Some(_)) = self.connection.poll(&mut self.inbox) {}
+        scratch::give_buffer(&mut self.inbox);
     }
 
     /// Starts to close if the server stops; whether it did.

@@ -16,27 +16,17 @@ impl<S: Io> Link<S> {
             return Poll::Ready(Ok(()));
         }
         // While it is open, its deadlines move only when one has passed.
-        if let Some(sleep) = &self.sleep
-            && !sleep.is_elapsed()
-            && self.connection.state() == State::Open
-        {
+        let has_rung = self.has_rung();
+        if self.is_timed && !has_rung && self.connection.state() == State::Open {
             return Poll::Pending;
         }
-        let Some(deadline) = self.connection.poll_timeout(|| Instant::now().into_std()) else {
-            self.sleep = None;
-            return Poll::Pending;
-        };
-        let deadline = Instant::from_std(deadline);
-        let sleep = match &mut self.sleep {
-            Some(sleep) => {
-                if sleep.deadline() != deadline {
-                    sleep.as_mut().reset(deadline);
-                }
-                sleep
-            }
-            none => none.insert(Box::pin(sleep_until(deadline))),
-        };
-        ready!(sleep.as_mut().poll(cx));
+        let deadline = self
+            .connection
+            .poll_timeout(|| Instant::now().into_std())
+            .map(Instant::from_std);
+        self.is_timed = true;
+        ready!(self.poll_deadline(deadline, cx));
+        self.is_timed = false;
         let now = Instant::now().into_std();
         Poll::Ready(match self.connection.handle_timeout(now) {
             Ok(()) => Ok(()),
@@ -44,16 +34,47 @@ impl<S: Io> Link<S> {
         })
     }
 
+    /// Whether the deadline that was waited for has passed.
+    fn has_rung(&self) -> bool {
+        match (&self.lease, &self.alarm) {
+            (Some(lease), _) => lease.take_due(),
+            (None, Some(alarm)) => alarm.is_elapsed(),
+            (None, None) => false,
+        }
+    }
+
+    /// Waits for `deadline`.
+    fn poll_deadline(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(lease) = &self.lease {
+            lease.wake_at(deadline);
+            return match deadline {
+                Some(deadline) if deadline <= Instant::now() => Poll::Ready(()),
+                _ => Poll::Pending,
+            };
+        }
+        let Some(deadline) = deadline else {
+            self.alarm = None;
+            return Poll::Pending;
+        };
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if alarm.deadline() != deadline {
+            alarm.as_mut().reset(deadline);
+        }
+        alarm.as_mut().poll(cx)
+    }
+
     /// Remembers whom to wake.
     pub(super) fn note_waker(&mut self, cx: &Context<'_>) {
         let is_known = self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker()));
         if !is_known {
-            if let Some(lease) = &self.lease {
-                lease.register(cx.waker());
+            match &self.lease {
+                Some(lease) => lease.register(cx.waker()),
+                // It would wake the task that was here before.
+                None => (self.alarm, self.is_timed) = (None, false),
             }
             self.waker = Some(cx.waker().clone());
-            // It would wake the task that was here before.
-            self.sleep = None;
         }
     }
 }

@@ -30,17 +30,25 @@ pub trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for S {}
 
+/// What a wake-up with a message needs comes first and fills three cache lines:
+/// see [`Connection`] for why.
+#[repr(C, align(64))]
 pub(crate) struct Link<S> {
     io: S,
-    connection: Connection,
-    role: Role,
-    options: Options,
     /// What was read and not looked at yet.
     inbox: BytesMut,
     /// What was encoded and not written yet. An idle link has none.
     outbox: Option<Box<Outbox>>,
-    /// Whether the transport refused the first of those bytes.
+    /// Whom `lease` and `alarm` wake.
+    waker: Option<Waker>,
+    /// The place among the connections of a server.
+    lease: Option<Lease>,
+    /// What only some connections have.
+    extras: Option<Box<Extras>>,
+    /// Whether the transport refused the first byte of `outbox`.
     blocked: bool,
+    /// Whether the transport may hold bytes that it has taken.
+    unflushed: bool,
     /// Whether the transport takes no bytes any more.
     mute: bool,
     /// Whether the transport brings no bytes any more.
@@ -49,14 +57,12 @@ pub(crate) struct Link<S> {
     shut_down: bool,
     /// Whether the end was reported: nothing more will be received.
     ended: bool,
-    /// Wakes the task at the next deadline of the connection.
-    sleep: Option<Pin<Box<Sleep>>>,
-    /// Whom `sleep` and `lease` wake.
-    waker: Option<Waker>,
-    /// The place among the connections of a server.
-    lease: Option<Lease>,
-    /// What only some connections have.
-    extras: Option<Box<Extras>>,
+    /// Whether somebody wakes the task at the next deadline of the connection.
+    is_timed: bool,
+    connection: Connection,
+    options: Options,
+    /// Wakes the task at the next deadline, if no lease does.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Default)]
@@ -82,20 +88,21 @@ impl<S: Io> Link<S> {
         }
         Self {
             io,
-            connection,
-            role,
-            options,
             inbox,
             outbox: None,
+            waker: None,
+            lease: None,
+            extras: None,
             blocked: false,
+            unflushed: false,
             mute: false,
             deaf: false,
             shut_down: false,
             ended: false,
-            sleep: None,
-            waker: None,
-            lease: None,
-            extras: None,
+            is_timed: false,
+            connection,
+            options,
+            alarm: None,
         }
     }
 
@@ -126,5 +133,24 @@ impl<S: Io> Link<S> {
 
     fn extras(&mut self) -> &mut Extras {
         self.extras.get_or_insert_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+
+    use super::*;
+    use crate::tls::Transport;
+
+    #[test]
+    fn what_a_message_needs_fills_three_cache_lines() {
+        type Server = Link<Transport>;
+        let line = align_of::<Server>();
+        // The deadlines of the connection are cold. A stream is larger here, because
+        // the tests have all of tokio's runtimes.
+        let cold = size_of::<[Option<Instant>; 3]>() + size_of::<Transport>() - 32;
+        let hot = offset_of!(Server, connection) + size_of::<Connection>() - cold;
+        assert!(hot <= 3 * line, "{hot} bytes");
     }
 }

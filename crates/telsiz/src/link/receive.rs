@@ -58,8 +58,11 @@ impl<S: Io> Link<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Incoming<BytesMut>>, Error>> {
         loop {
-            if self.inbox.is_empty() && !ready!(self.poll_more(cx))? {
-                return Poll::Ready(Ok(None));
+            if self.inbox.is_empty() {
+                if !ready!(self.poll_more(cx))? {
+                    return Poll::Ready(Ok(None));
+                }
+                scratch::share_buffer(&mut self.inbox);
             }
             if let Some(incoming) = self.poll_whole(cx)? {
                 return Poll::Ready(Ok(Some(incoming)));
@@ -95,7 +98,9 @@ impl<S: Io> Link<S> {
         let mut has_input = !self.inbox.is_empty() || self.has_stash();
         loop {
             // Replies pile up: nothing is handled or read until they are gone.
-            ready!(self.poll_drain(cx));
+            if self.poll_flush(cx).is_pending() {
+                ready!(self.poll_drain(cx));
+            }
             if has_input {
                 has_input = !self.dispatch(cx, handle)?;
             } else if ready!(self.poll_more(cx))? {
@@ -121,6 +126,7 @@ impl<S: Io> Link<S> {
             io: &mut self.io,
             cx,
             blocked: self.blocked || self.mute,
+            unflushed: &mut self.unflushed,
         };
         let mut replies = Replies::new(&mut self.connection, outbox, &mut transport);
         if let Some(message) = stashed {
@@ -151,8 +157,7 @@ impl<S: Io> Link<S> {
         };
         match left {
             Ok(left @ 1..) => self.inbox.advance(len - left),
-            // Nobody else may hold the read buffer when the next read comes.
-            _ => self.inbox = BytesMut::new(),
+            _ => scratch::give_buffer(&mut self.inbox),
         }
         match left {
             Ok(left) => Ok(left == 0),
@@ -171,7 +176,7 @@ impl<S: Io> Link<S> {
             // an error leaves what the peer said before it to be read.
             let flushed = self.poll_flush(cx).is_ready();
             // The server ends the transport (section 7.1.1), and the client waits.
-            let is_first = matches!(self.role, Role::Server);
+            let is_first = matches!(self.connection.role(), Role::Server);
             if flushed && self.connection.is_exchanged() && is_first {
                 self.shut_down(cx);
                 self.end();
@@ -229,6 +234,7 @@ struct Transport<'t, 'c, 'w, S> {
     io: &'t mut S,
     cx: &'c mut Context<'w>,
     blocked: bool,
+    unflushed: &'t mut bool,
 }
 
 impl<S: Io> WriteNow for Transport<'_, '_, '_, S> {
@@ -237,6 +243,7 @@ impl<S: Io> WriteNow for Transport<'_, '_, '_, S> {
     }
 
     fn write_lent(&mut self, outbox: &mut Outbox, lent: &[u8]) {
+        *self.unflushed = true;
         let written = match self.blocked {
             true => Poll::Pending,
             false => poll_write_some(self.io, self.cx, outbox, lent),

@@ -106,7 +106,17 @@ impl<S: Io> Link<S> {
 
     /// Writes everything that is queued, control frames included. Once the
     /// transport has refused something for good, nothing counts as written.
+    #[inline(always)]
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let is_idle = self.outbox.is_none() && !self.unflushed && !self.mute;
+        match is_idle && !self.connection.wants_transmit() {
+            true => Poll::Ready(Ok(())),
+            false => self.poll_flush_rest(cx),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_flush_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             if let Err(error) = ready!(self.poll_write(cx)) {
                 self.mute = true;
@@ -125,8 +135,11 @@ impl<S: Io> Link<S> {
         if self.mute {
             return Poll::Ready(Err(Error::Closed));
         }
-        // TLS may still hold some of it.
-        Pin::new(&mut self.io).poll_flush(cx).map_err(Error::Lost)
+        if self.unflushed {
+            ready!(Pin::new(&mut self.io).poll_flush(cx)).map_err(Error::Lost)?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Writes the outbox.
@@ -135,6 +148,7 @@ impl<S: Io> Link<S> {
             return Poll::Ready(Ok(()));
         };
         while !outbox.is_empty() {
+            self.unflushed = true;
             match poll_write_some(&mut self.io, cx, outbox, &[]) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(n)) => outbox.advance(n),

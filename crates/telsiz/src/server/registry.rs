@@ -1,19 +1,43 @@
-//! The open connections of a server: how a stop reaches all of them.
+//! The open connections of a server: how a stop and the time reach all of them.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
 use slab::Slab;
 use telsiz_proto::CloseFrame;
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 /// The connections of one server, or of one of its workers.
+///
+/// It keeps the time for them all: a timer of each connection's own would be one
+/// more thing to look at with every message, and 100 bytes more.
 #[derive(Default)]
 pub(crate) struct Registry {
     stop: OnceLock<CloseFrame>,
-    /// Whom to wake, for each connection that waits.
-    wakers: Mutex<Slab<Option<Waker>>>,
+    /// How many connections have not yet seen that their deadline has passed.
+    due: AtomicUsize,
+    seats: Mutex<Seats>,
+    /// Who keeps the time has something to look at.
+    changed: Notify,
     emptied: Notify,
+}
+
+#[derive(Default)]
+struct Seats {
+    taken: Slab<Seat>,
+    /// Whom to wake when.
+    deadlines: BTreeSet<(Instant, usize)>,
+}
+
+#[derive(Default)]
+struct Seat {
+    waker: Option<Waker>,
+    deadline: Option<Instant>,
+    /// Whether the deadline has passed and the connection has not seen it yet.
+    is_due: bool,
 }
 
 /// A connection's place in a [`Registry`], given up when dropped.
@@ -25,14 +49,14 @@ pub(crate) struct Lease {
 impl Registry {
     pub(crate) fn lease(self: &Arc<Self>) -> Lease {
         Lease {
-            key: self.lock().insert(None),
+            key: self.lock().taken.insert(Seat::default()),
             registry: self.clone(),
         }
     }
 
     /// The number of connections.
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().taken.len()
     }
 
     /// Tells all connections to close with `frame`, those to come too.
@@ -40,10 +64,12 @@ impl Registry {
         let _ = self.stop.set(frame);
         let wakers: Vec<_> = self
             .lock()
-            .iter_mut()
-            .filter_map(|(_, w)| w.take())
+            .taken
+            .iter()
+            .filter_map(|(_, seat)| seat.waker.clone())
             .collect();
         wakers.into_iter().for_each(Waker::wake);
+        self.changed.notify_one();
     }
 
     /// Waits until no connection is left.
@@ -57,16 +83,57 @@ impl Registry {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Slab<Option<Waker>>> {
-        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Wakes connections at their deadlines, until the server has stopped and the
+    /// last is gone.
+    pub(crate) async fn keep_time(self: Arc<Self>) {
+        while self.stop.get().is_none() || self.len() > 0 {
+            let changed = self.changed.notified();
+            match self.ring(Instant::now()) {
+                None => changed.await,
+                Some(next) => tokio::select! {
+                    () = changed => {}
+                    () = sleep_until(next) => {}
+                },
+            }
+        }
+    }
+
+    /// Wakes those whose deadline has passed; when the next one does.
+    fn ring(&self, now: Instant) -> Option<Instant> {
+        let mut wakers = Vec::new();
+        let mut seats = self.lock();
+        let Seats { taken, deadlines } = &mut *seats;
+        let next = loop {
+            let Some(&(deadline, key)) = deadlines.first() else {
+                break None;
+            };
+            if deadline > now {
+                break Some(deadline);
+            }
+            deadlines.pop_first();
+            if let Some(seat) = taken.get_mut(key) {
+                seat.deadline = None;
+                seat.is_due = true;
+                self.due.fetch_add(1, Ordering::Relaxed);
+                wakers.extend(seat.waker.clone());
+            }
+        };
+        drop(seats);
+        wakers.into_iter().for_each(Waker::wake);
+        next
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lease {
-    /// Says whom to wake when the server stops. Look at [`Lease::stop`] after it.
+    /// Says whom to wake, at deadlines and when the server stops. Look at
+    /// [`Lease::stop`] after it.
     pub(crate) fn register(&self, waker: &Waker) {
-        if let Some(place) = self.registry.lock().get_mut(self.key) {
-            *place = Some(waker.clone());
+        if let Some(seat) = self.registry.lock().taken.get_mut(self.key) {
+            seat.waker = Some(waker.clone());
         }
     }
 
@@ -74,17 +141,61 @@ impl Lease {
     pub(crate) fn stop(&self) -> Option<&CloseFrame> {
         self.registry.stop.get()
     }
+
+    /// Wakes the connection at `deadline`, and no more at the one before.
+    pub(crate) fn wake_at(&self, deadline: Option<Instant>) {
+        let mut seats = self.registry.lock();
+        let Seats { taken, deadlines } = &mut *seats;
+        let Some(seat) = taken.get_mut(self.key) else {
+            return;
+        };
+        if seat.deadline == deadline {
+            return;
+        }
+        if let Some(before) = seat.deadline.take() {
+            deadlines.remove(&(before, self.key));
+        }
+        let Some(deadline) = deadline else {
+            return;
+        };
+        seat.deadline = Some(deadline);
+        deadlines.insert((deadline, self.key));
+        if deadlines.first() == Some(&(deadline, self.key)) {
+            self.registry.changed.notify_one();
+        }
+    }
+
+    /// Whether the deadline has passed since this was asked last.
+    #[inline]
+    pub(crate) fn take_due(&self) -> bool {
+        // Nearly always nobody's has. The waking orders this after the addition.
+        self.registry.due.load(Ordering::Relaxed) > 0 && self.take_own_due()
+    }
+
+    #[cold]
+    fn take_own_due(&self) -> bool {
+        let mut seats = self.registry.lock();
+        let seat = seats.taken.get_mut(self.key);
+        let is_due = seat.is_some_and(|seat| std::mem::take(&mut seat.is_due));
+        if is_due {
+            self.registry.due.fetch_sub(1, Ordering::Relaxed);
+        }
+        is_due
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let mut wakers = self.registry.lock();
-        let waker = wakers.try_remove(self.key);
-        let empty = wakers.is_empty();
-        drop(wakers);
-        drop(waker);
+        self.take_due();
+        self.wake_at(None);
+        let mut seats = self.registry.lock();
+        let seat = seats.taken.try_remove(self.key);
+        let empty = seats.taken.is_empty();
+        drop(seats);
+        drop(seat);
         if empty {
             self.registry.emptied.notify_waiters();
+            self.registry.changed.notify_one();
         }
     }
 }

@@ -276,6 +276,7 @@ type Dealt = (std::net::TcpStream, SocketAddr, Lease);
 
 impl Worker {
     fn here(site: Arc<Site>) -> Self {
+        tokio::spawn(site.registry.clone().keep_time());
         Self { site, thread: None }
     }
 
@@ -292,6 +293,7 @@ impl Worker {
             .name(format!("telsiz-{number}"))
             .spawn(move || {
                 runtime.block_on(async {
+                    tokio::spawn(local.registry.clone().keep_time());
                     while let Some((tcp, remote, lease)) = dealt.recv().await {
                         match TcpStream::from_std(tcp) {
                             Ok(tcp) => {
