@@ -90,22 +90,20 @@ impl Header {
     #[inline]
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let first = self.opcode.bits() | if self.fin { FIN } else { 0 };
-        let masked = if self.mask.is_some() { MASKED } else { 0 };
-        // Arrays of fixed size: each is one store.
-        match self.len {
-            0..=125 => out.extend_from_slice(&[first, self.len as u8 | masked]),
-            126..=0xffff => {
-                let [a, b] = (self.len as u16).to_be_bytes();
-                out.extend_from_slice(&[first, 126 | masked, a, b]);
-            }
-            _ => {
-                out.extend_from_slice(&[first, 127 | masked]);
-                out.extend_from_slice(&self.len.to_be_bytes());
-            }
-        }
+        let (short, long, mut len) = match self.len {
+            0..=125 => (self.len as u8, 0, 2),
+            126..=0xffff => (126, u64::from((self.len as u16).swap_bytes()), 4),
+            _ => (127, self.len.swap_bytes(), 10),
+        };
+        // It is put together in a register and stored at once, with zeros behind.
+        let mut bytes = u128::from(first) | u128::from(short) << 8 | u128::from(long) << 16;
         if let Some(key) = self.mask {
-            out.extend_from_slice(&key.to_bytes());
+            bytes |= u128::from(MASKED) << 8 | u128::from(key.to_word()) << (8 * len);
+            len += 4;
         }
+        let end = out.len() + len;
+        out.extend_from_slice(&bytes.to_le_bytes());
+        out.truncate(end);
     }
 }
 

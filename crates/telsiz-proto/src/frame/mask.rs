@@ -16,9 +16,10 @@ impl Key {
         Self(u32::from_le_bytes(bytes))
     }
 
+    /// The key with its first byte lowest.
     #[inline]
-    pub(crate) fn to_bytes(self) -> [u8; 4] {
-        self.0.to_le_bytes()
+    pub(crate) fn to_word(self) -> u32 {
+        self.0
     }
 
     /// Masks or unmasks `bytes` in place; the key for the bytes that follow.

@@ -31,8 +31,8 @@ pub trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for S {}
 
 /// What a wake-up with a message needs comes first and fills three cache lines:
-/// see [`Connection`] for why.
-#[repr(C, align(64))]
+/// see [`Connection`] for why. Processors fetch lines in pairs.
+#[repr(C, align(128))]
 pub(crate) struct Link<S> {
     io: S,
     /// What was read and not looked at yet.
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn what_a_message_needs_fills_three_cache_lines() {
         type Server = Link<Transport>;
-        let line = align_of::<Server>();
+        let line = 64;
         // The deadlines of the connection are cold. A stream is larger here, because
         // the tests have all of tokio's runtimes.
         let cold = size_of::<[Option<Instant>; 3]>() + size_of::<Transport>() - 32;
