@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::deflate::Deflate;
+
 /// The settings of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -10,6 +12,9 @@ pub struct Config {
     pub limits: Limits,
     /// Pings that find out whether the peer is alive.
     pub keepalive: Keepalive,
+    /// Whether and how messages are compressed, if the peer does so too. `None`,
+    /// the default: they are not.
+    pub deflate: Option<Deflate>,
     /// How long the peer may take to answer our Close, and after both were
     /// exchanged to end the transport. `None`: for ever. 10 s by default.
     pub close_timeout: Option<Duration>,
@@ -20,6 +25,7 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             keepalive: Keepalive::default(),
+            deflate: None,
             close_timeout: Some(Duration::from_secs(10)),
         }
     }

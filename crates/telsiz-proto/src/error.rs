@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::close::{CloseCode, CloseFrame};
 
-/// The peer broke a rule of RFC 6455.
+/// The peer broke a rule of RFC 6455 or of an extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Violation {
@@ -28,6 +28,8 @@ pub enum Violation {
     MessageInterrupted,
     /// A text message is no UTF-8.
     NotUtf8,
+    /// A compressed message cannot be decompressed.
+    NotDeflate,
     /// The body of a Close frame has one byte.
     CloseTooShort,
     /// A Close frame carries a code that may not stand on the wire.
@@ -40,21 +42,24 @@ impl Violation {
     /// The close code that answers it.
     pub const fn code(self) -> CloseCode {
         match self {
-            Self::NotUtf8 | Self::CloseReasonNotUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::NotUtf8 | Self::NotDeflate | Self::CloseReasonNotUtf8 => {
+                CloseCode::INVALID_PAYLOAD
+            }
             _ => CloseCode::PROTOCOL_ERROR,
         }
     }
 
-    /// The section of RFC 6455 that has the rule.
+    /// Where the rule stands.
     pub const fn rfc(self) -> &'static str {
         match self {
-            Self::ReservedBits | Self::ReservedOpcode(_) | Self::Length => "5.2",
-            Self::Unmasked | Self::Masked => "5.1",
-            Self::ControlFragmented | Self::ControlTooLong => "5.5",
-            Self::NothingToContinue | Self::MessageInterrupted => "5.4",
-            Self::NotUtf8 => "8.1",
-            Self::CloseTooShort | Self::CloseReasonNotUtf8 => "5.5.1",
-            Self::CloseCode(_) => "7.4",
+            Self::ReservedBits | Self::ReservedOpcode(_) | Self::Length => "RFC 6455, section 5.2",
+            Self::Unmasked | Self::Masked => "RFC 6455, section 5.1",
+            Self::ControlFragmented | Self::ControlTooLong => "RFC 6455, section 5.5",
+            Self::NothingToContinue | Self::MessageInterrupted => "RFC 6455, section 5.4",
+            Self::NotUtf8 => "RFC 6455, section 8.1",
+            Self::NotDeflate => "RFC 7692, section 7.2.2",
+            Self::CloseTooShort | Self::CloseReasonNotUtf8 => "RFC 6455, section 5.5.1",
+            Self::CloseCode(_) => "RFC 6455, section 7.4",
         }
     }
 
@@ -70,6 +75,7 @@ impl Violation {
             Self::NothingToContinue => "continuation of nothing",
             Self::MessageInterrupted => "fragmented message was interrupted",
             Self::NotUtf8 => "text is no UTF-8",
+            Self::NotDeflate => "message cannot be decompressed",
             Self::CloseTooShort => "close body has one byte",
             Self::CloseCode(_) => "invalid close code",
             Self::CloseReasonNotUtf8 => "close reason is no UTF-8",
@@ -84,7 +90,7 @@ impl fmt::Display for Violation {
             Self::CloseCode(code) => write!(f, "invalid close code {code}")?,
             _ => f.write_str(self.reason())?,
         }
-        write!(f, " (RFC 6455, section {})", self.rfc())
+        write!(f, " ({})", self.rfc())
     }
 }
 

@@ -1,4 +1,4 @@
-//! RFC 6455 without I/O: bytes to events and back.
+//! RFC 6455 and RFC 7692 without I/O: bytes to events and back.
 //!
 //! This crate opens no socket, reads no clock, spawns nothing and contains no
 //! `unsafe`. A driver (such as the `telsiz` crate on tokio) lends it the bytes
@@ -23,6 +23,7 @@
 pub use self::close::{CloseCode, CloseFrame, CloseReasonTooLong};
 pub use self::config::{Config, Keepalive, Limits};
 pub use self::connection::{Cause, Connection, Event, Incoming, Outcome, Role, State};
+pub use self::deflate::{Agreement, Deflate, Level, WindowBits};
 pub use self::error::{Exceeded, Fault, SendError, Violation};
 pub use self::frame::OpCode;
 pub use self::input::{Input, Payload, Piece, Source};
@@ -33,6 +34,7 @@ pub use self::prepared::{Outgoing, Prepared};
 mod close;
 mod config;
 mod connection;
+mod deflate;
 mod error;
 mod frame;
 pub mod handshake;

@@ -1,9 +1,10 @@
 //! Messages that are encoded once and sent to many.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use crate::deflate::{Level, WindowBits, compress_once};
 use crate::frame::OpCode;
 use crate::frame::header::{self, Header};
 use crate::message::{Kind, Message};
@@ -11,7 +12,8 @@ use crate::message::{Kind, Message};
 /// A message that is encoded once and sent to any number of connections.
 ///
 /// Cloning counts a reference. A server's frames are not masked, so all its
-/// connections share one encoding; a client masks each frame with a key of its
+/// connections share one encoding, or one for each size of window if messages are
+/// compressed without takeover; a client masks each frame with a key of its
 /// own (RFC 6455, section 5.3) and gains nothing but the shared payload.
 #[derive(Clone, Debug)]
 pub struct Prepared(Arc<Encodings>);
@@ -22,27 +24,27 @@ struct Encodings {
     message: Message,
     /// Unmasked and not compressed.
     plain: Bytes,
+    /// Unmasked and compressed by itself, for each size of window; as `plain` if
+    /// that makes it no smaller. The first connection of a kind fills it in.
+    deflated: OnceLock<Box<[OnceLock<Bytes>; WINDOWS]>>,
 }
+
+/// The number of sizes that a window may have.
+const WINDOWS: usize = (WindowBits::MAX.get() - WindowBits::MIN.get()) as usize + 1;
 
 impl Prepared {
     /// Encodes `message`.
     pub fn new(message: impl Into<Message>) -> Self {
         let message = message.into();
-        let mut frame = Vec::with_capacity(header::MAX + message.len());
-        Header {
-            fin: true,
-            opcode: message.kind().into(),
-            mask: None,
-            len: message.len() as u64,
-        }
-        .encode(&mut frame);
-        let header_len = frame.len();
-        frame.extend_from_slice(message.as_bytes());
-        let plain = Bytes::from(frame);
+        let (plain, header_len) = encode(message.kind(), false, message.as_bytes());
         // One allocation serves the frame and the message.
         let payload = plain.slice(header_len..);
         let message = Message::from_checked(message.kind(), payload);
-        Self(Arc::new(Encodings { message, plain }))
+        Self(Arc::new(Encodings {
+            message,
+            plain,
+            deflated: OnceLock::new(),
+        }))
     }
 
     /// The message.
@@ -54,6 +56,40 @@ impl Prepared {
     pub(crate) fn plain(&self) -> &Bytes {
         &self.0.plain
     }
+
+    /// The whole frame of a server that compresses each message by itself.
+    pub(crate) fn deflated(&self, bits: WindowBits, level: Level) -> &Bytes {
+        let all = self.0.deflated.get_or_init(Box::default);
+        let place = usize::from(bits.get() - WindowBits::MIN.get());
+        let Some(deflated) = all.get(place) else {
+            return &self.0.plain;
+        };
+        deflated.get_or_init(|| {
+            let message = &self.0.message;
+            let mut payload = Vec::new();
+            let done = compress_once(bits, level, message.as_bytes(), &mut payload);
+            match done.is_ok() && payload.len() < message.len() {
+                true => encode(message.kind(), true, &payload).0,
+                false => self.0.plain.clone(),
+            }
+        })
+    }
+}
+
+/// The frame of a server, and the length of its header.
+fn encode(kind: Kind, compressed: bool, payload: &[u8]) -> (Bytes, usize) {
+    let mut frame = Vec::with_capacity(header::MAX + payload.len());
+    let header = Header {
+        fin: true,
+        compressed,
+        opcode: kind.into(),
+        mask: None,
+        len: payload.len() as u64,
+    };
+    header.encode(&mut frame);
+    let header_len = frame.len();
+    frame.extend_from_slice(payload);
+    (frame.into(), header_len)
 }
 
 impl From<Kind> for OpCode {

@@ -110,7 +110,7 @@ fn each_violation_is_named_and_answered() {
             end.get(&bytes);
             let fault = Fault::from(violation);
             assert_eq!(end.seen, [Seen::Fault(fault)], "{bytes:x?}");
-            assert_eq!(violation.rfc(), section);
+            assert_eq!(violation.rfc(), format!("RFC 6455, section {section}"));
             assert!(violation.to_string().contains(section));
 
             assert_eq!(end.connection.state(), State::Closing);

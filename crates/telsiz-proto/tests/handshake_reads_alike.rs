@@ -37,7 +37,7 @@ fn server(bytes: &[u8], size: usize) -> Result<Option<(String, usize)>, HeadErro
 fn client() -> ClientHandshake {
     let names = vec!["chat".to_owned()];
     let uri = Uri::from_static("ws://a/");
-    ClientHandshake::new(&uri, &HeaderMap::new(), names, [0; 16]).expect("a correct request")
+    ClientHandshake::new(&uri, &HeaderMap::new(), names, None, [0; 16]).expect("a correct request")
 }
 
 /// The same for a client; at the end of `bytes` the transport ends.

@@ -14,7 +14,8 @@ const FRAMES: &[u8] = b"\x81\x02hi";
 fn handshake(uri: &str, subprotocols: &[String], nonce: [u8; 16]) -> ClientHandshake {
     let uri: Uri = uri.parse().expect("a URI");
     let headers = HeaderMap::new();
-    ClientHandshake::new(&uri, &headers, subprotocols.to_vec(), nonce).expect("a correct request")
+    ClientHandshake::new(&uri, &headers, subprotocols.to_vec(), None, nonce)
+        .expect("a correct request")
 }
 
 /// The server's look at what the client wrote.
@@ -34,7 +35,7 @@ fn open(client: &ClientHandshake) -> (http::Request<()>, Opening) {
 
 fn answer(opening: &Opening, subprotocol: Option<&str>) -> Bytes {
     let subprotocol = subprotocol.map(|name| HeaderValue::from_str(name).expect("a token"));
-    let response = opening.accept(subprotocol.as_ref());
+    let (response, _) = opening.accept(subprotocol.as_ref(), None);
     encode_response(&response.map(|()| Bytes::new()))
 }
 
@@ -70,7 +71,7 @@ proptest! {
                 reply = client.handle_input(&mut buffer).expect("a correct answer");
             }
         }
-        let Some(Reply::Accepted { response, subprotocol }) = reply else {
+        let Some(Reply::Accepted { response, subprotocol, .. }) = reply else {
             panic!("{reply:?}");
         };
         prop_assert_eq!(response.status(), 101);

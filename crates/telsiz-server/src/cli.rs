@@ -81,14 +81,18 @@ pub(crate) struct ServeFlags {
     /// The most fragments that a message may have besides its last
     #[arg(long, value_name = "N", default_value = "16384")]
     max_fragments: NonZeroU32,
+    /// Whether messages are compressed with clients that offer to
+    #[arg(long, value_name = "on|off", value_parser = switch(), default_value = "on")]
+    deflate: bool,
 }
 
 impl ServeFlags {
-    /// What a connection may send.
+    /// What a connection may send and how.
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             max_message_size: self.max_message_size.get(),
             max_fragments: self.max_fragments.get(),
+            deflate: self.deflate,
         }
     }
 }
@@ -111,6 +115,10 @@ fn app_parser() -> impl TypedValueParser<Value = &'static App> {
         let found = APPS.into_iter().find(|app| app.name == name);
         found.ok_or("no such app")
     })
+}
+
+fn switch() -> impl TypedValueParser<Value = bool> {
+    PossibleValuesParser::new(["on", "off"]).map(|value| value == "on")
 }
 
 fn header(text: &str) -> Result<(String, String), &'static str> {
@@ -199,6 +207,7 @@ mod tests {
         let limits = serve("telsiz").flags.limits();
         assert_eq!(limits.max_message_size, 65_536);
         assert_eq!(limits.max_fragments, 16_384);
+        assert!(limits.deflate);
     }
 
     #[test]

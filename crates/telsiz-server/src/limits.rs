@@ -1,18 +1,21 @@
-//! What a connection may send, and the options of the library that say so.
+//! What a connection may send and how, and the options of the library that say
+//! so.
 
 use serde_json::json;
-use telsiz::{Exceeded, Fault, Message, Options};
+use telsiz::{Deflate, Exceeded, Fault, Message, Options};
 
 /// How much may wait for a member of an audience before it counts as too slow.
 pub(crate) const AUDIENCE_BUFFER: usize = 1024 * 1024;
 
-/// What a connection may send.
+/// What a connection may send and how.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// The bytes of a message.
     pub(crate) max_message_size: usize,
     /// The fragments of a message besides its last.
     pub(crate) max_fragments: u32,
+    /// Whether messages are compressed with those who offer to.
+    pub(crate) deflate: bool,
 }
 
 impl Limits {
@@ -43,6 +46,7 @@ impl Limits {
         Options::default()
             .max_message_size(self.max_message_size)
             .max_fragments(self.max_fragments)
+            .deflate(self.deflate.then(Deflate::default))
             .last_words(move |fault| match fault {
                 Fault::Exceeded(Exceeded::MessageSize { max }) => Some(Message::text(words(*max))),
                 _ => None,
@@ -60,6 +64,7 @@ mod tests {
     const LIMITS: Limits = Limits {
         max_message_size: 4,
         max_fragments: 2,
+        deflate: true,
     };
 
     async fn told(options: Options, messages: &[&[u8]]) -> (Vec<String>, u16) {

@@ -30,5 +30,6 @@ async fn connect(uri: String) -> Result<telsiz::WebSocket, telsiz::ConnectError>
     telsiz::connect(uri)
         .max_message_size(16 << 20)
         .max_fragments(65_536)
+        .deflate(telsiz::Deflate::default())
         .await
 }

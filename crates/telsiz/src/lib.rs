@@ -24,8 +24,9 @@
 
 pub use telsiz_proto::handshake::{HandshakeError, HeadError, RequestError};
 pub use telsiz_proto::{
-    Cause, CloseCode, CloseFrame, CloseReasonTooLong, Exceeded, Fault, Incoming, Kind, Message,
-    NotUtf8, Outcome, Outgoing, Prepared, SendError, State, Text, Violation,
+    Cause, CloseCode, CloseFrame, CloseReasonTooLong, Deflate, Exceeded, Fault, Incoming, Kind,
+    Level, Message, NotUtf8, Outcome, Outgoing, Prepared, SendError, State, Text, Violation,
+    WindowBits,
 };
 
 pub use self::client::{Connect, ConnectError, connect};

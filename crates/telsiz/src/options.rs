@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use telsiz_proto::{Config, Fault, Message};
+use telsiz_proto::{Config, Deflate, Fault, Message};
 
 /// Makes the message that is sent before the Close frame that answers a fault.
 type LastWords = dyn Fn(&Fault) -> Option<Message> + Send + Sync;
@@ -62,6 +62,13 @@ impl Options {
     /// next one; 16,384 by default. Otherwise the connection is closed with 1008.
     pub fn max_fragments(mut self, frames: u32) -> Self {
         self.config().limits.fragments = frames;
+        self
+    }
+
+    /// Whether and how messages are compressed (permessage-deflate) with a peer that
+    /// does so too; not at all by default. `Deflate::default()` is right for most.
+    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
+        self.config().deflate = deflate.into();
         self
     }
 
@@ -133,6 +140,7 @@ macro_rules! option_setters {
         option_setters! {
             max_message_size: usize,
             max_fragments: u32,
+            deflate: impl Into<Option<telsiz_proto::Deflate>>,
             open_timeout: impl Into<Option<std::time::Duration>>,
             close_timeout: impl Into<Option<std::time::Duration>>,
             ping_interval: impl Into<Option<std::time::Duration>>,

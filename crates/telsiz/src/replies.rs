@@ -72,7 +72,7 @@ impl<'a> Replies<'a> {
     #[inline]
     pub fn echo(&mut self, mut message: Incoming<&mut [u8]>) {
         let len = message.as_bytes().len();
-        if len < AT_ONCE {
+        if len < AT_ONCE || self.connection.compresses(len) {
             let _ = self.connection.forward(&message, self.outbox);
         } else if !message.is_lent() {
             self.send(message.into_message());

@@ -10,6 +10,7 @@ use self::receive::{Receive, Received};
 use self::timer::{Timer, Timers};
 use crate::close::CloseFrame;
 use crate::config::Config;
+use crate::deflate::{Agreement, Codec};
 use crate::error::Fault;
 use crate::frame::OpCode;
 use crate::input::Source;
@@ -59,6 +60,8 @@ pub struct Connection {
     /// The opcode of the message of which a fragment was sent and the last not yet.
     fragmenting: Option<OpCode>,
     timers: Timers,
+    /// How messages are compressed, if that was agreed on.
+    codec: Option<Box<Codec>>,
 }
 
 /// At most one control frame of a kind waits: the newest (section 5.5.3 allows
@@ -82,8 +85,16 @@ impl Connection {
             fragmenting: None,
             waiting: None,
             timers,
+            codec: None,
             heard: false,
             ending: None,
+        }
+    }
+
+    /// Compresses messages, as the opening handshake has agreed on.
+    pub fn set_deflate(&mut self, agreement: Agreement) {
+        if let Some(settings) = &self.config.deflate {
+            self.codec = Some(Box::new(Codec::new(self.role, settings, agreement)));
         }
     }
 
@@ -141,7 +152,8 @@ impl Connection {
     fn poll_rest<S: Source>(&mut self, input: &mut S) -> Result<Option<Event<S::Piece>>, Fault> {
         let masked = matches!(self.role, Role::Server);
         self.heard |= !input.bytes().is_empty() || self.receive.has_filled_space();
-        match self.receive.poll(input, masked, &self.config.limits) {
+        let codec = self.codec.as_deref_mut();
+        match self.receive.poll(input, masked, &self.config.limits, codec) {
             Ok(None) => Ok(None),
             Ok(Some(Received::Message(message))) => Ok(Some(Event::Message(message))),
             Ok(Some(Received::Control(opcode, payload))) => {

@@ -5,6 +5,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::event::Incoming;
 use crate::config::Limits;
+use crate::deflate::Codec;
 use crate::error::{Exceeded, Fault, Violation};
 use crate::frame::header::{self, Header};
 use crate::frame::mask::Key;
@@ -24,6 +25,14 @@ const SETTLE: usize = 16 * 1024;
 
 /// What is kept may be this many times what has come.
 const GROWTH: usize = 4;
+
+/// How large a message may be while it is compressed: what cannot be compressed
+/// grows, by an eighth with the codes that are fixed (RFC 1951, section 3.2.6).
+const fn deflated_max(message_size: usize) -> usize {
+    message_size
+        .saturating_add(message_size / 8)
+        .saturating_add(256)
+}
 
 /// What the frames that came add up to.
 pub(super) enum Received<P> {
@@ -67,6 +76,7 @@ impl Default for Stage {
 #[derive(Debug)]
 struct Gathering {
     kind: Kind,
+    compressed: bool,
     data: BytesMut,
     /// How much of `data` is unmasked and counted.
     settled: usize,
@@ -98,7 +108,7 @@ impl Receive {
         let (Stage::Header { have: 0, .. }, None) = (&self.stage, &self.message) else {
             return Ok(None);
         };
-        let Ok(Some((header, len))) = Header::decode(input.bytes()) else {
+        let Ok(Some((header, len))) = Header::decode(input.bytes(), false) else {
             return Ok(None);
         };
         let kind = match header.opcode {
@@ -126,26 +136,22 @@ impl Receive {
         input: &mut S,
         masked: bool,
         limits: &Limits,
+        mut codec: Option<&mut Codec>,
     ) -> Result<Option<Received<S::Piece>>, Fault> {
         loop {
             match &mut self.stage {
-                Stage::Header { have: 0, .. } => {
-                    let bytes = input.bytes();
-                    let Some((header, len)) = Header::decode(bytes)? else {
-                        self.stash_header(input);
+                Stage::Header { have, .. } => {
+                    let header = match *have {
+                        0 => self.read_header(input, codec.is_some())?,
+                        _ => self.resume_header(input, codec.is_some())?,
+                    };
+                    let Some(header) = header else {
                         return Ok(None);
                     };
-                    input.skip(len);
-                    if let Some(received) = self.begin_frame(header, input, masked, limits)? {
-                        return Ok(Some(received));
-                    }
-                }
-                Stage::Header { .. } => {
-                    let Some(header) = self.resume_header(input)? else {
-                        return Ok(None);
-                    };
-                    self.stage = Stage::default();
-                    if let Some(received) = self.begin_frame(header, input, masked, limits)? {
+                    self.begin_frame(&header, masked, limits)?;
+                    if let Some(received) =
+                        self.take_rest(&header, input, limits, codec.as_deref_mut())?
+                    {
                         return Ok(Some(received));
                     }
                 }
@@ -154,7 +160,7 @@ impl Receive {
                     if waits_for_more {
                         return Ok(None);
                     }
-                    if let Some(received) = self.end_frame()? {
+                    if let Some(received) = self.end_frame(limits, codec.as_deref_mut())? {
                         return Ok(Some(received));
                     }
                 }
@@ -162,6 +168,24 @@ impl Receive {
                     input.skip(input.bytes().len());
                     return Ok(None);
                 }
+            }
+        }
+    }
+
+    /// Takes a header of which nothing has come before.
+    fn read_header<S: Source>(
+        &mut self,
+        input: &mut S,
+        deflate: bool,
+    ) -> Result<Option<Header>, Violation> {
+        match Header::decode(input.bytes(), deflate)? {
+            Some((header, len)) => {
+                input.skip(len);
+                Ok(Some(header))
+            }
+            None => {
+                self.stash_header(input);
+                Ok(None)
             }
         }
     }
@@ -178,7 +202,11 @@ impl Receive {
     }
 
     /// Adds bytes to a header of which a part has come.
-    fn resume_header<S: Source>(&mut self, input: &mut S) -> Result<Option<Header>, Violation> {
+    fn resume_header<S: Source>(
+        &mut self,
+        input: &mut S,
+        deflate: bool,
+    ) -> Result<Option<Header>, Violation> {
         let Stage::Header { have, bytes } = &mut self.stage else {
             return Ok(None);
         };
@@ -186,9 +214,10 @@ impl Receive {
         let rest = input.bytes();
         let take = rest.len().min(header::MAX - had);
         bytes[had..had + take].copy_from_slice(&rest[..take]);
-        match Header::decode(&bytes[..had + take])? {
+        match Header::decode(&bytes[..had + take], deflate)? {
             Some((header, len)) => {
                 input.skip(len - had);
+                self.stage = Stage::default();
                 Ok(Some(header))
             }
             None => {
@@ -199,51 +228,75 @@ impl Receive {
         }
     }
 
-    /// Checks a header against the state; hands out the frame if it is whole.
-    fn begin_frame<S: Source>(
-        &mut self,
-        header: Header,
-        input: &mut S,
-        masked: bool,
-        limits: &Limits,
-    ) -> Result<Option<Received<S::Piece>>, Fault> {
+    /// Checks a header against the rules, the state and the limits.
+    fn begin_frame(&self, header: &Header, masked: bool, limits: &Limits) -> Result<(), Fault> {
         match (masked, header.mask) {
             (true, None) => return Err(Violation::Unmasked.into()),
             (false, Some(_)) => return Err(Violation::Masked.into()),
             _ => {}
         }
-        let kind = match header.opcode {
-            OpCode::Continuation => None,
-            OpCode::Text => Some(Kind::Text),
-            OpCode::Binary => Some(Kind::Binary),
-            control => {
-                if header.len <= input.bytes().len() as u64 {
-                    let (piece, _) = take_frame(&header, input);
-                    return Ok(Some(Received::Control(control, Payload::Lent(piece))));
-                }
-                let body = BytesMut::with_capacity(header.len as usize);
-                self.control = Some(Box::new((control, body)));
-                self.begin_payload(&header);
-                return Ok(None);
+        let (had, frames, compressed) = match (&self.message, header.opcode) {
+            (_, opcode) if opcode.is_control() => return Ok(()),
+            (None, OpCode::Continuation) => return Err(Violation::NothingToContinue.into()),
+            (Some(message), OpCode::Continuation) => {
+                (message.data.len(), message.frames, message.compressed)
             }
+            (Some(_), _) => return Err(Violation::MessageInterrupted.into()),
+            (None, _) => (0, 0, header.compressed),
         };
-        let (had, frames) = match (&self.message, kind) {
-            (None, None) => return Err(Violation::NothingToContinue.into()),
-            (Some(_), Some(_)) => return Err(Violation::MessageInterrupted.into()),
-            (None, Some(_)) => (0, 0),
-            (Some(message), None) => (message.data.len(), message.frames),
+        let max = limits.message_size;
+        let allowed = match compressed {
+            true => deflated_max(max),
+            false => max,
         };
-        if header.len > (limits.message_size - had.min(limits.message_size)) as u64 {
-            let max = limits.message_size;
+        if header.len > allowed.saturating_sub(had) as u64 {
             return Err(Exceeded::MessageSize { max }.into());
         }
         if frames >= limits.fragments && !header.fin {
             let max = limits.fragments;
             return Err(Exceeded::Fragments { max }.into());
         }
+        Ok(())
+    }
+
+    /// What follows a header that was checked: hands out the frame if it is whole
+    /// and complete by itself, or begins to gather it.
+    fn take_rest<S: Source>(
+        &mut self,
+        header: &Header,
+        input: &mut S,
+        limits: &Limits,
+        codec: Option<&mut Codec>,
+    ) -> Result<Option<Received<S::Piece>>, Fault> {
+        let is_whole = header.len <= input.bytes().len() as u64;
+        let kind = match header.opcode {
+            OpCode::Continuation => None,
+            OpCode::Text => Some(Kind::Text),
+            OpCode::Binary => Some(Kind::Binary),
+            control => {
+                if is_whole {
+                    let (piece, _) = take_frame(header, input);
+                    return Ok(Some(Received::Control(control, Payload::Lent(piece))));
+                }
+                let body = BytesMut::with_capacity(header.len as usize);
+                self.control = Some(Box::new((control, body)));
+                self.begin_payload(header);
+                return Ok(None);
+            }
+        };
+        if let (Some(kind), Some(codec)) = (kind, codec)
+            && header.compressed
+            && header.fin
+            && is_whole
+        {
+            let (piece, _) = take_frame(header, input);
+            let message = inflate(kind, piece.as_ref(), limits, codec)?;
+            return Ok(Some(Received::Message(message)));
+        }
         if let Some(kind) = kind {
             self.message = Some(Box::new(Gathering {
                 kind,
+                compressed: header.compressed,
                 data: BytesMut::new(),
                 settled: 0,
                 checked: 0,
@@ -253,7 +306,7 @@ impl Receive {
         if let Some(message) = &mut self.message {
             message.frames += 1;
         }
-        self.begin_payload(&header);
+        self.begin_payload(header);
         Ok(None)
     }
 
@@ -299,7 +352,11 @@ impl Receive {
     }
 
     /// The payload of a frame has come.
-    fn end_frame<P>(&mut self) -> Result<Option<Received<P>>, Fault> {
+    fn end_frame<P>(
+        &mut self,
+        limits: &Limits,
+        codec: Option<&mut Codec>,
+    ) -> Result<Option<Received<P>>, Fault> {
         let last = matches!(self.stage, Stage::Payload { fin: true, .. });
         self.stage = Stage::default();
         if let Some(control) = self.control.take() {
@@ -312,6 +369,10 @@ impl Receive {
         let Some(message) = self.message.take() else {
             return Ok(None);
         };
+        if let (true, Some(codec)) = (message.compressed, codec) {
+            let message = inflate(message.kind, &message.data, limits, codec)?;
+            return Ok(Some(Received::Message(message)));
+        }
         if message.kind == Kind::Text && message.checked < message.data.len() {
             return Err(Violation::NotUtf8.into());
         }
@@ -372,7 +433,7 @@ impl Gathering {
                 self.checked = end;
             }
             self.settled = end;
-            if self.kind == Kind::Text && self.checked < end {
+            if self.kind == Kind::Text && !self.compressed && self.checked < end {
                 let unchecked = &self.data[self.checked..end];
                 self.checked += utf8::valid_prefix(unchecked).ok_or(Violation::NotUtf8)?;
             }
@@ -388,6 +449,21 @@ fn take_frame<S: Source>(header: &Header, input: &mut S) -> (S::Piece, bool) {
     let mut piece = input.take(header.len as usize);
     let is_ascii = header.mask.is_some_and(|key| key.unmask(piece.as_mut()).1);
     (piece, is_ascii)
+}
+
+/// The message that `payload` stands for.
+fn inflate<P>(
+    kind: Kind,
+    payload: &[u8],
+    limits: &Limits,
+    codec: &mut Codec,
+) -> Result<Incoming<P>, Fault> {
+    let data = codec.inflate(payload, limits.message_size)?;
+    if kind == Kind::Text && !utf8::is_valid(&data) {
+        return Err(Violation::NotUtf8.into());
+    }
+    let payload = Payload::Gathered(data);
+    Ok(Incoming { kind, payload })
 }
 
 /// Makes room for `more` bytes and for those to follow of the `left` that were

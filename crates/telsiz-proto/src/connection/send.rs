@@ -10,7 +10,7 @@ use crate::frame::mask::Key;
 use crate::input::Piece;
 use crate::message::Message;
 use crate::outbox::Outbox;
-use crate::prepared::Outgoing;
+use crate::prepared::{Outgoing, Prepared};
 
 /// Sending. Each call encodes a whole frame into the outbox or, if it fails,
 /// nothing.
@@ -31,31 +31,38 @@ impl Connection {
         out: &mut Outbox,
     ) -> Result<(), SendError> {
         self.check_send()?;
-        let message = match message.into() {
-            Outgoing::Message(message) => message,
-            Outgoing::Prepared(prepared) => match self.role {
-                Role::Server => {
-                    out.put_owned(prepared.plain().clone());
-                    return Ok(());
-                }
-                Role::Client { .. } => prepared.message().clone(),
+        match message.into() {
+            Outgoing::Message(message) => self.encode_message(message, out),
+            Outgoing::Prepared(prepared) => match (self.role, self.shared(&prepared)) {
+                (Role::Server, Some(frame)) => out.put_owned(frame),
+                _ => self.encode_message(prepared.message().clone(), out),
             },
-        };
-        self.encode_owned(message.kind().into(), true, message.into_bytes(), out);
+        }
         Ok(())
+    }
+
+    /// The frame in which `prepared` goes out here and on other connections.
+    fn shared(&self, prepared: &Prepared) -> Option<Bytes> {
+        match &self.codec {
+            Some(codec) if codec.wants(prepared.message().len()) => {
+                let (bits, level) = codec.shared()?;
+                Some(prepared.deflated(bits, level).clone())
+            }
+            _ => Some(prepared.plain().clone()),
+        }
     }
 
     /// Sends text by copy.
     pub fn send_text(&mut self, text: &str, out: &mut Outbox) -> Result<(), SendError> {
         self.check_send()?;
-        self.encode(OpCode::Text, text.as_bytes(), out);
+        self.encode_copy(OpCode::Text, text.as_bytes(), out);
         Ok(())
     }
 
     /// Sends bytes by copy.
     pub fn send_binary(&mut self, bytes: &[u8], out: &mut Outbox) -> Result<(), SendError> {
         self.check_send()?;
-        self.encode(OpCode::Binary, bytes, out);
+        self.encode_copy(OpCode::Binary, bytes, out);
         Ok(())
     }
 
@@ -65,13 +72,14 @@ impl Connection {
         P: Piece,
     {
         self.check_send()?;
-        self.encode(message.kind().into(), message.as_bytes(), out);
+        self.encode_copy(message.kind().into(), message.as_bytes(), out);
         Ok(())
     }
 
     /// Encodes only the header of a message that came from a peer, and returns
     /// its payload, masked if the role asks for it: the caller writes that
-    /// right behind the outbox, without a copy.
+    /// right behind the outbox, without a copy. It goes out as it is, never
+    /// compressed: see [`Connection::compresses`].
     pub fn forward_lent<'m, P>(
         &mut self,
         message: &'m mut Incoming<P>,
@@ -89,8 +97,16 @@ impl Connection {
         Ok(payload)
     }
 
+    /// Whether a message of `len` bytes goes out compressed, if that makes it
+    /// smaller.
+    #[inline]
+    pub fn compresses(&self, len: usize) -> bool {
+        self.codec.as_ref().is_some_and(|codec| codec.wants(len))
+    }
+
     /// Sends a fragment of a message: the first one opens it, the one with
-    /// `last` completes it. Each fragment of a text is text by itself.
+    /// `last` completes it. Each fragment of a text is text by itself. Fragments
+    /// are not compressed.
     pub fn send_fragment(
         &mut self,
         fragment: Message,
@@ -137,6 +153,42 @@ impl Connection {
         Ok(())
     }
 
+    /// Encodes a message, a large one by reference, compressed if that is wanted.
+    fn encode_message(&mut self, message: Message, out: &mut Outbox) {
+        let opcode = message.kind().into();
+        match self.compress(message.as_bytes()) {
+            Some(payload) => self.encode_compressed(opcode, payload, out),
+            None => self.encode_owned(opcode, true, message.into_bytes(), out),
+        }
+    }
+
+    /// Encodes a message by copy, or compressed if that is wanted.
+    #[inline]
+    fn encode_copy(&mut self, opcode: OpCode, payload: &[u8], out: &mut Outbox) {
+        match self.compress(payload) {
+            Some(payload) => self.encode_compressed(opcode, payload, out),
+            None => self.encode(opcode, payload, out),
+        }
+    }
+
+    /// The compressed payload of a message, if it is sent so.
+    #[inline]
+    fn compress(&mut self, payload: &[u8]) -> Option<Bytes> {
+        match &mut self.codec {
+            Some(codec) if codec.wants(payload.len()) => codec.compress(payload),
+            _ => None,
+        }
+    }
+
+    #[cold]
+    fn encode_compressed(&mut self, opcode: OpCode, payload: Bytes, out: &mut Outbox) {
+        let header = Header {
+            compressed: true,
+            ..self.header(opcode, true, payload.len())
+        };
+        self.encode_frame(&header, payload, out);
+    }
+
     /// Encodes a whole frame by copy.
     #[inline]
     pub(super) fn encode(&mut self, opcode: OpCode, payload: &[u8], out: &mut Outbox) {
@@ -150,7 +202,13 @@ impl Connection {
 
     /// Encodes a whole frame, a large payload by reference.
     fn encode_owned(&mut self, opcode: OpCode, fin: bool, payload: Bytes, out: &mut Outbox) {
-        match self.encode_header(opcode, fin, payload.len(), out) {
+        let header = self.header(opcode, fin, payload.len());
+        self.encode_frame(&header, payload, out);
+    }
+
+    fn encode_frame(&mut self, header: &Header, payload: Bytes, out: &mut Outbox) {
+        out.put_header(header);
+        match header.mask {
             None => out.put_owned(payload),
             Some(key) => {
                 // Nobody else holds it: it is masked where it lies.
@@ -172,17 +230,24 @@ impl Connection {
         len: usize,
         out: &mut Outbox,
     ) -> Option<Key> {
+        let header = self.header(opcode, fin, len);
+        out.put_header(&header);
+        header.mask
+    }
+
+    /// The header of a frame that goes out here.
+    #[inline]
+    fn header(&self, opcode: OpCode, fin: bool, len: usize) -> Header {
         let mask = match self.role {
             Role::Server => None,
             Role::Client { masking_key } => Some(Key::new(masking_key())),
         };
-        let header = Header {
+        Header {
             fin,
+            compressed: false,
             opcode,
             mask,
             len: len as u64,
-        };
-        out.put_header(&header);
-        mask
+        }
     }
 }

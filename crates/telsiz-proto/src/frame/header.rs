@@ -11,6 +11,7 @@ pub(crate) const MAX: usize = 14;
 pub(crate) const MAX_CONTROL: usize = 125;
 
 const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
 const RESERVED: u8 = 0x70;
 const MASKED: u8 = 0x80;
 
@@ -18,6 +19,8 @@ const MASKED: u8 = 0x80;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) fin: bool,
+    /// RSV1: the first frame of a compressed message (RFC 7692, section 6).
+    pub(crate) compressed: bool,
     pub(crate) opcode: OpCode,
     pub(crate) mask: Option<Key>,
     pub(crate) len: u64,
@@ -28,18 +31,23 @@ impl Header {
     /// `None` when more bytes are needed.
     ///
     /// What the first two bytes show to be wrong is refused before the rest
-    /// has come.
+    /// has come. That a message is compressed is wrong unless `deflate` was agreed
+    /// on.
     #[inline(always)]
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, Violation> {
+    pub(crate) fn decode(bytes: &[u8], deflate: bool) -> Result<Option<(Self, usize)>, Violation> {
         let Some((&[first, second], rest)) = bytes.split_first_chunk::<2>() else {
             return Ok(None);
         };
-        if first & RESERVED != 0 {
+        let compressed = deflate && first & RESERVED == RSV1;
+        if first & RESERVED != 0 && !compressed {
             return Err(Violation::ReservedBits);
         }
         let Some(opcode) = OpCode::from_bits(first) else {
             return Err(Violation::ReservedOpcode(first & 0x0f));
         };
+        if compressed && !matches!(opcode, OpCode::Text | OpCode::Binary) {
+            return Err(Violation::ReservedBits);
+        }
         let fin = first & FIN != 0;
         let short = second & !MASKED;
         if opcode.is_control() {
@@ -79,6 +87,7 @@ impl Header {
         };
         let header = Self {
             fin,
+            compressed,
             opcode,
             mask,
             len,
@@ -89,7 +98,8 @@ impl Header {
     /// Appends the header as it stands on the wire.
     #[inline]
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        let first = self.opcode.bits() | if self.fin { FIN } else { 0 };
+        let fin = if self.fin { FIN } else { 0 };
+        let first = self.opcode.bits() | fin | if self.compressed { RSV1 } else { 0 };
         let (short, long, mut len) = match self.len {
             0..=125 => (self.len as u8, 0, 2),
             126..=0xffff => (126, u64::from((self.len as u16).swap_bytes()), 4),
@@ -114,6 +124,7 @@ mod tests {
     fn header(opcode: OpCode, len: u64, mask: Option<Key>) -> Header {
         Header {
             fin: true,
+            compressed: false,
             opcode,
             mask,
             len,
@@ -127,9 +138,16 @@ mod tests {
                 let header = header(OpCode::Binary, len, mask);
                 let mut bytes = Vec::new();
                 header.encode(&mut bytes);
-                assert_eq!(Header::decode(&bytes), Ok(Some((header, bytes.len()))));
+                assert_eq!(
+                    Header::decode(&bytes, false),
+                    Ok(Some((header, bytes.len())))
+                );
                 for end in 0..bytes.len() {
-                    assert_eq!(Header::decode(&bytes[..end]), Ok(None), "{len} {end}");
+                    assert_eq!(
+                        Header::decode(&bytes[..end], false),
+                        Ok(None),
+                        "{len} {end}"
+                    );
                 }
             }
         }
@@ -142,7 +160,11 @@ mod tests {
             &[0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff],
             &[0x82, 127, 0x80, 0, 0, 0, 0, 1, 0, 0],
         ] {
-            assert_eq!(Header::decode(bytes), Err(Violation::Length), "{bytes:?}");
+            assert_eq!(
+                Header::decode(bytes, false),
+                Err(Violation::Length),
+                "{bytes:?}"
+            );
         }
     }
 
@@ -150,20 +172,47 @@ mod tests {
     fn two_bytes_are_enough_to_refuse() {
         for bit in [0x40, 0x20, 0x10] {
             assert_eq!(
-                Header::decode(&[0x81 | bit, 127]),
+                Header::decode(&[0x81 | bit, 127], false),
                 Err(Violation::ReservedBits)
             );
         }
         for opcode in [3, 4, 5, 6, 7, 0xb, 0xc, 0xd, 0xe, 0xf] {
             assert_eq!(
-                Header::decode(&[0x80 | opcode, 127]),
+                Header::decode(&[0x80 | opcode, 127], false),
                 Err(Violation::ReservedOpcode(opcode))
             );
         }
         assert_eq!(
-            Header::decode(&[0x09, 0]),
+            Header::decode(&[0x09, 0], false),
             Err(Violation::ControlFragmented)
         );
-        assert_eq!(Header::decode(&[0x89, 126]), Err(Violation::ControlTooLong));
+        assert_eq!(
+            Header::decode(&[0x89, 126], false),
+            Err(Violation::ControlTooLong)
+        );
+    }
+
+    #[test]
+    fn rsv1_may_stand_where_a_compressed_message_begins_and_nowhere_else() {
+        for (opcode, allowed) in [
+            (0, false),
+            (1, true),
+            (2, true),
+            (8, false),
+            (9, false),
+            (10, false),
+        ] {
+            for fin in [0, 0x80] {
+                let decoded = Header::decode(&[fin | 0x40 | opcode, 0], true);
+                match allowed {
+                    true => assert!(matches!(decoded, Ok(Some((header, 2))) if header.compressed)),
+                    false => assert_eq!(decoded, Err(Violation::ReservedBits)),
+                }
+                for more in [0x20, 0x10, 0x30] {
+                    let decoded = Header::decode(&[fin | 0x40 | more | opcode, 0], true);
+                    assert_eq!(decoded, Err(Violation::ReservedBits));
+                }
+            }
+        }
     }
 }

@@ -7,10 +7,12 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Response, StatusCode, Uri};
 
+use super::extension::extensions;
 use super::head::{Head, HeadError, StatusLine};
 use super::reply_body::ReplyBody;
 use super::server::push_field;
-use super::{BASE64, accept_key, has_token, is_token, list, single};
+use super::{BASE64, accept_key, deflate, has_token, is_token, list, single};
+use crate::deflate::{Agreement, Deflate};
 
 /// An upgrade request cannot be made: the caller's fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +52,7 @@ pub enum HandshakeError {
     Connection,
     /// `Sec-WebSocket-Accept` does not belong to our key.
     Accept,
-    /// The server chose an extension that was not offered.
+    /// The server chose an extension that was not offered, or not like this.
     Extension(String),
     /// The server chose a sub-protocol that was not offered, or several.
     Subprotocol(String),
@@ -65,7 +67,9 @@ impl fmt::Display for HandshakeError {
             Self::Upgrade => f.write_str("the server's Upgrade header does not name websocket"),
             Self::Connection => f.write_str("the server's Connection header does not name Upgrade"),
             Self::Accept => f.write_str("the server's Sec-WebSocket-Accept is not the right one"),
-            Self::Extension(name) => write!(f, "the server chose extension {name:?}, not offered"),
+            Self::Extension(chosen) => {
+                write!(f, "the server chose extension {chosen:?}, not offered")
+            }
             Self::Subprotocol(name) => {
                 write!(f, "the server chose sub-protocol {name:?}, not offered")
             }
@@ -91,6 +95,9 @@ pub enum Reply {
         response: Response<()>,
         /// The sub-protocol that the server chose.
         subprotocol: Option<String>,
+        /// How messages are compressed, if they are: for
+        /// [`Connection::set_deflate`](crate::Connection::set_deflate).
+        deflate: Option<Agreement>,
     },
     /// Any other answer, with at most 64 KiB of its body.
     Rejected(Response<Bytes>),
@@ -102,6 +109,7 @@ pub struct ClientHandshake {
     request: Bytes,
     accept: String,
     subprotocols: Vec<String>,
+    deflate: Option<Deflate>,
     head: Head<StatusLine>,
     rejection: Option<(Response<()>, ReplyBody)>,
 }
@@ -109,18 +117,22 @@ pub struct ClientHandshake {
 impl ClientHandshake {
     /// A handshake with the server at `uri` (`ws:` or `wss:`), whose `nonce` must
     /// be random and new. A user and password in the URI become `Authorization`.
+    /// With `deflate`, compression is offered.
     pub fn new(
         uri: &Uri,
         headers: &HeaderMap,
         subprotocols: Vec<String>,
+        deflate: Option<Deflate>,
         nonce: [u8; 16],
     ) -> Result<Self, RequestError> {
         let key = BASE64.encode(nonce);
-        let request = encode_request(uri, headers, &subprotocols, &key)?;
+        let offer = deflate.as_ref().map(deflate::offer);
+        let request = encode_request(uri, headers, &subprotocols, offer.as_deref(), &key)?;
         Ok(Self {
             request,
             accept: accept_key(key.as_bytes()),
             subprotocols,
+            deflate,
             head: Head::new(),
             rejection: None,
         })
@@ -155,9 +167,11 @@ impl ClientHandshake {
             *response.headers_mut() = head.headers;
             if line.status == StatusCode::SWITCHING_PROTOCOLS {
                 let subprotocol = self.verify(response.headers())?;
+                let deflate = self.verify_extensions(response.headers())?;
                 return Ok(Some(Reply::Accepted {
                     response,
                     subprotocol,
+                    deflate,
                 }));
             }
             // Of 1xx only 101 is final (RFC 9110, section 15.2).
@@ -189,9 +203,6 @@ impl ClientHandshake {
         if single(headers, header::SEC_WEBSOCKET_ACCEPT).is_none_or(|value| value != &self.accept) {
             return Err(HandshakeError::Accept);
         }
-        if let Some(extension) = list(headers, header::SEC_WEBSOCKET_EXTENSIONS).next() {
-            return Err(HandshakeError::Extension(extension.to_owned()));
-        }
         let mut chosen = list(headers, header::SEC_WEBSOCKET_PROTOCOL);
         let Some(subprotocol) = chosen.next() else {
             return Ok(None);
@@ -202,6 +213,24 @@ impl ClientHandshake {
             false => Err(HandshakeError::Subprotocol(subprotocol.to_owned())),
         }
     }
+
+    /// What the server chose of the extensions: nothing, or compression as it was
+    /// offered.
+    fn verify_extensions(&self, headers: &HeaderMap) -> Result<Option<Agreement>, HandshakeError> {
+        let chosen = extensions(headers);
+        if chosen.as_ref().is_ok_and(Vec::is_empty) {
+            return Ok(None);
+        }
+        let agreement = match (chosen.as_deref(), &self.deflate) {
+            (Ok([chosen]), Some(ours)) => deflate::verify(chosen, ours),
+            _ => None,
+        };
+        let refused = || {
+            let chosen = list(headers, header::SEC_WEBSOCKET_EXTENSIONS);
+            HandshakeError::Extension(chosen.collect::<Vec<_>>().join(", "))
+        };
+        agreement.map(Some).ok_or_else(refused)
+    }
 }
 
 /// The request as it stands on the wire.
@@ -209,6 +238,7 @@ fn encode_request(
     uri: &Uri,
     extra: &HeaderMap,
     subprotocols: &[String],
+    extensions: Option<&str>,
     key: &str,
 ) -> Result<Bytes, RequestError> {
     let authority = uri.authority().ok_or(RequestError::NoHost)?;
@@ -241,6 +271,9 @@ fn encode_request(
             }
         }
         head += &format!("Sec-WebSocket-Protocol: {}\r\n", subprotocols.join(", "));
+    }
+    if let Some(extensions) = extensions {
+        head += &format!("Sec-WebSocket-Extensions: {extensions}\r\n");
     }
     if let Some(user) = user
         && !extra.contains_key(header::AUTHORIZATION)
@@ -300,6 +333,7 @@ mod tests {
             &Uri::from_static(uri),
             &HeaderMap::new(),
             subprotocols,
+            None,
             NONCE,
         )
         .expect("a correct request")
@@ -362,7 +396,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(name, HeaderValue::from_static("x"));
             let uri = Uri::from_static("ws://a/");
-            let error = ClientHandshake::new(&uri, &headers, vec![], NONCE).err();
+            let error = ClientHandshake::new(&uri, &headers, vec![], None, NONCE).err();
             assert_eq!(
                 error,
                 Some(RequestError::ReservedHeader(HeaderName::from_static(name)))

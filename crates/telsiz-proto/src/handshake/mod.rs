@@ -11,6 +11,8 @@ pub use self::server::{
 };
 
 mod client;
+mod deflate;
+mod extension;
 mod head;
 mod reply_body;
 mod server;

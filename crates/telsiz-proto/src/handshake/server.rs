@@ -7,8 +7,10 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
 
+use super::extension::{Extension, extensions};
 use super::head::{Head, HeadError, RequestLine};
-use super::{BASE64, accept_key, has_token, is_token, list, single};
+use super::{BASE64, accept_key, deflate, has_token, is_token, list, single};
+use crate::deflate::{Agreement, Deflate};
 
 /// Reads the head of a request as it arrives.
 #[derive(Debug)]
@@ -57,6 +59,7 @@ pub fn offered_subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 #[derive(Clone, Debug)]
 pub struct Opening {
     accept: String,
+    extensions: Vec<Extension>,
 }
 
 /// Makes every check of section 4.2.1.
@@ -95,13 +98,20 @@ pub fn verify<B>(request: &Request<B>) -> Result<Opening, Refused> {
     }
     Ok(Opening {
         accept: accept_key(key.as_bytes()),
+        extensions: extensions(headers).map_err(|_| Refused::Extensions)?,
     })
 }
 
 impl Opening {
     /// The answer that opens the connection (section 4.2.2). A sub-protocol
-    /// must be one of those that were offered.
-    pub fn accept(&self, subprotocol: Option<&HeaderValue>) -> Response<()> {
+    /// must be one of those that were offered. If `deflate` says how to compress
+    /// and the client offers to, the answer says so, and
+    /// [`Connection::set_deflate`](crate::Connection::set_deflate) is to be told.
+    pub fn accept(
+        &self,
+        subprotocol: Option<&HeaderValue>,
+        deflate: Option<&Deflate>,
+    ) -> (Response<()>, Option<Agreement>) {
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
@@ -113,7 +123,13 @@ impl Opening {
         if let Some(subprotocol) = subprotocol {
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol.clone());
         }
-        response
+        let (answer, agreement) = deflate
+            .and_then(|ours| deflate::accept(&self.extensions, ours))
+            .unzip();
+        if let Some(Ok(answer)) = answer.as_deref().map(HeaderValue::from_str) {
+            headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);
+        }
+        (response, agreement)
     }
 }
 
@@ -137,6 +153,8 @@ pub enum Refused {
     Version,
     /// `Sec-WebSocket-Protocol` names something that is no token.
     Subprotocol,
+    /// `Sec-WebSocket-Extensions` does not follow its grammar.
+    Extensions,
     /// The request has a body.
     Body,
 }
@@ -184,6 +202,7 @@ impl fmt::Display for Refused {
             Self::Key => "exactly one Sec-WebSocket-Key of 16 bytes in Base64 is needed",
             Self::Version => "Sec-WebSocket-Version must be 13",
             Self::Subprotocol => "Sec-WebSocket-Protocol must be a list of tokens",
+            Self::Extensions => "Sec-WebSocket-Extensions does not follow its grammar",
             Self::Body => "a WebSocket is opened without a request body",
         })
     }
@@ -272,7 +291,9 @@ mod tests {
     #[test]
     fn the_example_of_section_1_3_is_answered_as_there() {
         let opening = verify(&request(|_| ())).expect("a correct request");
-        let response = opening.accept(None).map(|()| Bytes::new());
+        let (response, agreement) = opening.accept(None, Some(&Deflate::default()));
+        assert_eq!(agreement, None);
+        let response = response.map(|()| Bytes::new());
         let bytes = encode_response(&response);
         assert_eq!(
             &bytes[..],
@@ -311,6 +332,11 @@ mod tests {
             (
                 with("sec-websocket-protocol", "a b"),
                 Refused::Subprotocol,
+                400,
+            ),
+            (
+                with("sec-websocket-extensions", "a;;b"),
+                Refused::Extensions,
                 400,
             ),
             (with("content-length", "5"), Refused::Body, 400),

@@ -151,6 +151,7 @@ mod tests {
             limits: Limits {
                 max_message_size: 10,
                 max_fragments: 1,
+                deflate: false,
             },
             connections: Connections::default(),
         };

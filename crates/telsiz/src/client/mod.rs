@@ -154,8 +154,10 @@ impl Connect {
         if let Some(error) = self.header_error {
             return Err(error);
         }
+        let deflate = self.options.get().config.deflate.clone();
+        let nonce = rand::random();
         let mut handshake =
-            ClientHandshake::new(&uri, &self.headers, self.subprotocols, rand::random())
+            ClientHandshake::new(&uri, &self.headers, self.subprotocols, deflate, nonce)
                 .map_err(ConnectError::Request)?;
         io.write_all(handshake.transmit())
             .await
@@ -172,11 +174,18 @@ impl Connect {
             }
         };
         match reply {
-            Reply::Accepted { subprotocol, .. } => {
+            Reply::Accepted {
+                subprotocol,
+                deflate,
+                ..
+            } => {
                 let role = Role::Client {
                     masking_key: rand::random,
                 };
                 let mut link = Link::new(io, role, self.options, buffer);
+                if let Some(agreement) = deflate {
+                    link.set_deflate(agreement);
+                }
                 if let Some(subprotocol) = subprotocol {
                     link.set_subprotocol(subprotocol);
                 }

@@ -36,9 +36,9 @@ impl<S: Io> Link<S> {
 
     /// Whether the deadline that was waited for has passed.
     fn has_rung(&self) -> bool {
-        match (&self.lease, &self.alarm) {
+        match (&self.lease, &self.extras) {
             (Some(lease), _) => lease.take_due(),
-            (None, Some(alarm)) => alarm.is_elapsed(),
+            (None, Some(extras)) => extras.alarm.as_ref().is_some_and(|a| a.is_elapsed()),
             (None, None) => false,
         }
     }
@@ -52,13 +52,12 @@ impl<S: Io> Link<S> {
                 _ => Poll::Pending,
             };
         }
+        let alarm = &mut self.extras().alarm;
         let Some(deadline) = deadline else {
-            self.alarm = None;
+            *alarm = None;
             return Poll::Pending;
         };
-        let alarm = self
-            .alarm
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let alarm = alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if alarm.deadline() != deadline {
             alarm.as_mut().reset(deadline);
         }
@@ -72,7 +71,10 @@ impl<S: Io> Link<S> {
             match &self.lease {
                 Some(lease) => lease.register(cx.waker()),
                 // It would wake the task that was here before.
-                None => (self.alarm, self.is_timed) = (None, false),
+                None => {
+                    self.is_timed = false;
+                    self.extras().alarm = None;
+                }
             }
             self.waker = Some(cx.waker().clone());
         }

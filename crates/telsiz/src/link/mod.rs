@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::Waker;
 
 use bytes::BytesMut;
-use telsiz_proto::{Connection, Incoming, Outbox, Outcome, Role, State};
+use telsiz_proto::{Agreement, Connection, Incoming, Outbox, Outcome, Role, State};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
@@ -31,15 +31,15 @@ pub trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for S {}
 
 /// What a wake-up with a message needs comes first and fills three cache lines:
-/// see [`Connection`] for why. Processors fetch lines in pairs.
-#[repr(C, align(128))]
+/// see [`Connection`] for why.
+#[repr(C, align(64))]
 pub(crate) struct Link<S> {
     io: S,
     /// What was read and not looked at yet.
     inbox: BytesMut,
     /// What was encoded and not written yet. An idle link has none.
     outbox: Option<Box<Outbox>>,
-    /// Whom `lease` and `alarm` wake.
+    /// Whom `lease` or the alarm wakes.
     waker: Option<Waker>,
     /// The place among the connections of a server.
     lease: Option<Lease>,
@@ -61,12 +61,12 @@ pub(crate) struct Link<S> {
     is_timed: bool,
     connection: Connection,
     options: Options,
-    /// Wakes the task at the next deadline, if no lease does.
-    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Default)]
 struct Extras {
+    /// Wakes the task at the next deadline, if no lease does.
+    alarm: Option<Pin<Box<Sleep>>>,
     subprotocol: Option<String>,
     pings: Pings,
     /// Messages that came while a pong was waited for, and their bytes.
@@ -102,12 +102,15 @@ impl<S: Io> Link<S> {
             is_timed: false,
             connection,
             options,
-            alarm: None,
         }
     }
 
     pub(crate) fn set_lease(&mut self, lease: Lease) {
         self.lease = Some(lease);
+    }
+
+    pub(crate) fn set_deflate(&mut self, agreement: Agreement) {
+        self.connection.set_deflate(agreement);
     }
 
     pub(crate) fn set_subprotocol(&mut self, subprotocol: String) {
@@ -147,10 +150,11 @@ mod tests {
     fn what_a_message_needs_fills_three_cache_lines() {
         type Server = Link<Transport>;
         let line = 64;
-        // The deadlines of the connection are cold. A stream is larger here, because
+        // The deadlines of the connection and its codec are cold. A stream is larger here, because
         // the tests have all of tokio's runtimes.
-        let cold = size_of::<[Option<Instant>; 3]>() + size_of::<Transport>() - 32;
+        let cold = size_of::<[Option<Instant>; 3]>() + 8 + size_of::<Transport>() - 32;
         let hot = offset_of!(Server, connection) + size_of::<Connection>() - cold;
         assert!(hot <= 3 * line, "{hot} bytes");
+        assert_eq!(align_of::<Server>(), line);
     }
 }

@@ -176,7 +176,8 @@ impl Inner {
             inner.responder.refuse(stopping()).await;
             return Err(Error::Closed);
         }
-        let mut response = inner.opening.accept(inner.subprotocol.as_ref());
+        let deflate = inner.options.get().config.deflate.as_ref();
+        let (mut response, agreement) = inner.opening.accept(inner.subprotocol.as_ref(), deflate);
         response.headers_mut().extend(inner.headers);
         let (io, inbox) = inner
             .responder
@@ -185,6 +186,9 @@ impl Inner {
             .map_err(Error::Lost)?;
         let mut link: Link<Transport> = Link::new(io, Role::Server, inner.options, inbox);
         link.set_lease(inner.lease);
+        if let Some(agreement) = agreement {
+            link.set_deflate(agreement);
+        }
         if let Some(Ok(name)) = inner.subprotocol.as_ref().map(HeaderValue::to_str) {
             link.set_subprotocol(name.to_owned());
         }

@@ -49,7 +49,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
             }
         };
         let opening = verify(&request).expect("a correct upgrade");
-        let response = opening.accept(None).map(|()| Bytes::new());
+        let (response, _) = opening.accept(None, None);
+        let response = response.map(|()| Bytes::new());
         let answer = [&encode_response(&response)[..], behind].concat();
         io.write_all(&answer).await.expect("the client reads");
         Self {
