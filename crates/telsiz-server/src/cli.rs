@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::apps::{APPS, App};
 use crate::failure::Failure;
@@ -82,7 +82,7 @@ pub(crate) struct ServeFlags {
     #[arg(long, value_name = "N", default_value = "16384")]
     max_fragments: NonZeroU32,
     /// Whether messages are compressed with clients that offer to
-    #[arg(long, value_name = "on|off", value_parser = switch(), default_value = "on")]
+    #[arg(long, action = ArgAction::Set, value_parser = switch(), default_value = "on")]
     deflate: bool,
 }
 
@@ -208,6 +208,18 @@ mod tests {
         assert_eq!(limits.max_message_size, 65_536);
         assert_eq!(limits.max_fragments, 16_384);
         assert!(limits.deflate);
+    }
+
+    #[test]
+    fn compression_can_be_switched_off() {
+        assert!(!serve("telsiz --deflate off").flags.limits().deflate);
+        assert!(
+            serve("telsiz serve echo --deflate on")
+                .flags
+                .limits()
+                .deflate
+        );
+        assert!(parsed("telsiz --deflate maybe").is_err());
     }
 
     #[test]

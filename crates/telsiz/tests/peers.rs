@@ -19,6 +19,7 @@ macro_rules! against {
         mod $peer {
             against! { @tests $kind, $tls;
                 messages_come_back_as_they_were_sent
+                messages_come_back_through_compression
                 our_fragments_arrive_as_one_message
                 its_fragments_come_as_one_message
                 close_codes_come_with_their_reasons

@@ -67,7 +67,16 @@ for (const tls of [false, true]) {
   });
 }
 
-test('a compression offer is declined', async (t) => {
-  const { socket } = await Client.open(t, await serverOf(t)('echo'), '/echo', { perMessageDeflate: true });
+test('messages come back through compression', async (t) => {
+  const client = await Client.open(t, await serverOf(t)('echo'), '/echo', { perMessageDeflate: { threshold: 0 } });
+  assert.equal(client.socket.extensions, 'permessage-deflate');
+  for (const size of [0, 1, 1000, 1024, 20_000]) {
+    assert.equal(await client.ask('ğ'.repeat(size)), 'ğ'.repeat(size));
+    assert.deepEqual(await client.ask(Buffer.alloc(size, 7)), Buffer.alloc(size, 7));
+  }
+});
+
+test('a compression offer can be declined', async (t) => {
+  const { socket } = await Client.open(t, await serverOf(t)('echo', '--deflate', 'off'), '/echo', { perMessageDeflate: true });
   assert.equal(socket.extensions, '');
 });

@@ -1,9 +1,11 @@
 """What a Python client sends to `telsiz serve echo` comes back."""
 
 import asyncio
+import random
 
 import pytest
 from telsiz import LARGE, MIB
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 TEXTS = ["merhaba", "Günaydın, İstanbul! ığüşöç", "\U0001f4fb\U0001f1f9\U0001f1f7", "\0", "x" * 125, "x" * 126, "x" * 65535, "x" * 65536]
 
@@ -97,9 +99,31 @@ async def test_an_unasked_pong_is_ignored(client):
     assert await client.recv() == "still here"
 
 
-async def test_a_compression_offer_is_declined(client):
+async def test_compression_is_agreed_on_without_takeover(client):
+    assert client.response.headers["Sec-WebSocket-Extensions"] == (
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+    )
+
+
+async def test_a_compression_offer_can_be_declined(serve, open_client):
+    client = await open_client(serve("echo", "--deflate", "off"), "/echo")
     assert "Sec-WebSocket-Extensions" in client.request.headers
     assert "Sec-WebSocket-Extensions" not in client.response.headers
+    await client.send("x" * 10_000)
+    assert await client.recv() == "x" * 10_000
+
+
+@pytest.mark.parametrize("server_bits", [None, 8, 9, 15])
+@pytest.mark.parametrize("client_bits", [True, 9, 15])
+async def test_messages_survive_every_window(serve, open_client, server_bits, client_bits):
+    offer = ClientPerMessageDeflateFactory(server_max_window_bits=server_bits, client_max_window_bits=client_bits)
+    client = await open_client(serve("echo"), "/echo", compression=None, extensions=[offer])
+    agreed = client.response.headers["Sec-WebSocket-Extensions"]
+    assert server_bits is None or f"server_max_window_bits={server_bits}" in agreed
+    for size in [1, 1000, 1024, 20_000, 60_000]:
+        for message in ["ğ" * (size // 2), random.Random(size).randbytes(size), b"ab" * (size // 2)]:
+            await client.send(message)
+            assert await client.recv() == message
 
 
 async def test_a_sub_protocol_nobody_knows_is_not_selected(serve, open_client):

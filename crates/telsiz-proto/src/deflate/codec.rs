@@ -17,8 +17,8 @@ pub(crate) struct Codec {
     level: Level,
     threshold: usize,
     /// What is kept between messages, if that was agreed on.
-    compressor: Option<Compressor>,
-    inflater: Option<Inflater>,
+    compressor: Option<Box<Compressor>>,
+    inflater: Option<Box<Inflater>>,
 }
 
 impl Codec {
@@ -57,7 +57,7 @@ impl Codec {
         let setting = Setting { bits, level };
         let compressor = self
             .compressor
-            .get_or_insert_with(|| Compressor::new(setting));
+            .get_or_insert_with(|| Box::new(Compressor::new(setting)));
         match compressor.compress(message, &mut out) {
             // What the peer is to refer to later it has to see now.
             Ok(()) => Some(out.into()),
@@ -74,7 +74,7 @@ impl Codec {
         match self.theirs.takeover {
             true => self
                 .inflater
-                .get_or_insert_with(Inflater::new)
+                .get_or_insert_with(|| Box::new(Inflater::new()))
                 .inflate(payload, max),
             false => inflate_once(payload, max),
         }

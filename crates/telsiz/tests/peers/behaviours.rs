@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use telsiz::{
-    Cause, CloseCode, CloseFrame, ConnectError, Error, Fault, Message, PingError, State, WebSocket,
+    Cause, CloseCode, CloseFrame, ConnectError, Deflate, Error, Fault, Message, PingError, State,
+    WebSocket, WindowBits,
 };
 
 use crate::common::{busy_halves, noise, soon};
@@ -38,6 +39,25 @@ pub(crate) async fn messages_come_back_as_they_were_sent(peer: &Peer) {
         echoed(&mut ws, "x".repeat(len)).await;
     }
     echoes_and_ends(ws).await;
+}
+
+pub(crate) async fn messages_come_back_through_compression(peer: &Peer) {
+    for takeover in [false, true] {
+        for bits in [9, 15] {
+            let mut deflate = Deflate::default();
+            deflate.server_takeover = takeover;
+            deflate.client_takeover = takeover;
+            deflate.server_window = WindowBits::new(bits).unwrap();
+            deflate.client_window = deflate.server_window;
+            deflate.threshold = 0;
+            let mut ws = soon(peer.client("/echo").deflate(deflate)).await.unwrap();
+            for len in [1, 1000, 2000, 2000, 100_000] {
+                echoed(&mut ws, "ğ".repeat(len)).await;
+                echoed(&mut ws, noise(len, 1)).await;
+            }
+            echoes_and_ends(ws).await;
+        }
+    }
 }
 
 pub(crate) async fn our_fragments_arrive_as_one_message(peer: &Peer) {
