@@ -59,6 +59,8 @@ pub struct Connection {
     heard: bool,
     /// The opcode of the message of which a fragment was sent and the last not yet.
     fragmenting: Option<OpCode>,
+    /// Whether there is a codec: it is too far away to be looked at for nothing.
+    has_codec: bool,
     timers: Timers,
     /// How messages are compressed, if that was agreed on.
     codec: Option<Box<Codec>>,
@@ -85,6 +87,7 @@ impl Connection {
             fragmenting: None,
             waiting: None,
             timers,
+            has_codec: false,
             codec: None,
             heard: false,
             ending: None,
@@ -95,6 +98,7 @@ impl Connection {
     pub fn set_deflate(&mut self, agreement: Agreement) {
         if let Some(settings) = &self.config.deflate {
             self.codec = Some(Box::new(Codec::new(self.role, settings, agreement)));
+            self.has_codec = true;
         }
     }
 

@@ -43,13 +43,11 @@ impl Connection {
 
     /// The frame in which `prepared` goes out here and on other connections.
     fn shared(&self, prepared: &Prepared) -> Option<Bytes> {
-        match &self.codec {
-            Some(codec) if codec.wants(prepared.message().len()) => {
-                let (bits, level) = codec.shared()?;
-                Some(prepared.deflated(bits, level).clone())
-            }
-            _ => Some(prepared.plain().clone()),
+        if !self.compresses(prepared.message().len()) {
+            return Some(prepared.plain().clone());
         }
+        let (bits, level) = self.codec.as_ref()?.shared()?;
+        Some(prepared.deflated(bits, level).clone())
     }
 
     /// Sends text by copy.
@@ -101,7 +99,7 @@ impl Connection {
     /// smaller.
     #[inline]
     pub fn compresses(&self, len: usize) -> bool {
-        self.codec.as_ref().is_some_and(|codec| codec.wants(len))
+        self.has_codec && self.codec.as_ref().is_some_and(|codec| codec.wants(len))
     }
 
     /// Sends a fragment of a message: the first one opens it, the one with
@@ -174,9 +172,9 @@ impl Connection {
     /// The compressed payload of a message, if it is sent so.
     #[inline]
     fn compress(&mut self, payload: &[u8]) -> Option<Bytes> {
-        match &mut self.codec {
-            Some(codec) if codec.wants(payload.len()) => codec.compress(payload),
-            _ => None,
+        match self.compresses(payload.len()) {
+            true => self.codec.as_mut()?.compress(payload),
+            false => None,
         }
     }
 
