@@ -35,7 +35,7 @@ thread_local! {
 }
 
 /// Reads what there is; empty at the end of the transport. What comes is in the
-/// read buffer itself: see to [`share_buffer`] or [`give_buffer`] at once.
+/// read buffer itself: [`share_buffer`], [`keep_rest`] or [`give_buffer`] follows.
 pub(crate) fn poll_read<S>(io: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<BytesMut>>
 where
     S: AsyncRead + Unpin,
@@ -57,8 +57,20 @@ where
 /// Leaves what was read in `batch`, to be kept for a while; what is behind it is
 /// read into.
 pub(crate) fn share_buffer(batch: &mut BytesMut) {
-    let read = batch.split();
-    READ_BUFFER.set(Some(mem::replace(batch, read)));
+    // There is none if all of it went into a large message.
+    if !batch.is_empty() {
+        let read = batch.split();
+        READ_BUFFER.set(Some(mem::replace(batch, read)));
+    }
+}
+
+/// Leaves what is in `batch` there, to be kept until the transport takes bytes
+/// again, in no more memory than it needs.
+pub(crate) fn keep_rest(batch: &mut BytesMut) {
+    if batch.capacity() > 2 * batch.len() {
+        let rest = BytesMut::from(&batch[..]);
+        give_buffer(&mut mem::replace(batch, rest));
+    }
 }
 
 /// Gives a batch back that was used up, and with it the read buffer.
@@ -90,5 +102,48 @@ pub(crate) fn give_outbox(mut outbox: Box<Outbox>) {
     }
     if outbox.is_empty() && outbox.capacity() <= OUTBOX {
         SPARE_OUTBOX.set(Some(outbox));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(bytes: &[u8]) -> BytesMut {
+        let mut batch = BytesMut::with_capacity(READ);
+        batch.extend_from_slice(bytes);
+        batch
+    }
+
+    /// The room in the read buffer of this thread.
+    fn room() -> usize {
+        let buffer = READ_BUFFER.take();
+        let room = buffer.as_ref().map_or(0, BytesMut::capacity);
+        READ_BUFFER.set(buffer);
+        room
+    }
+
+    #[test]
+    fn a_read_that_brought_nothing_here_leaves_the_read_buffer_alone() {
+        give_buffer(&mut batch(b"used up"));
+        share_buffer(&mut BytesMut::new());
+        give_buffer(&mut BytesMut::new());
+        assert_eq!(room(), READ);
+    }
+
+    #[test]
+    fn what_is_shared_leaves_the_room_behind_it() {
+        let mut batch = batch(b"shared");
+        share_buffer(&mut batch);
+        assert_eq!(batch, "shared");
+        assert_eq!(room(), READ - batch.len());
+    }
+
+    #[test]
+    fn what_is_kept_leaves_the_read_buffer() {
+        let mut batch = batch(b"kept");
+        keep_rest(&mut batch);
+        assert_eq!((&batch[..], batch.capacity() < 100), (&b"kept"[..], true));
+        assert_eq!(room(), READ);
     }
 }

@@ -156,7 +156,10 @@ impl<S: Io> Link<S> {
             }
         };
         match left {
-            Ok(left @ 1..) => self.inbox.advance(len - left),
+            Ok(left @ 1..) => {
+                self.inbox.advance(len - left);
+                scratch::keep_rest(&mut self.inbox);
+            }
             _ => scratch::give_buffer(&mut self.inbox),
         }
         match left {
