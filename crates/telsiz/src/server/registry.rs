@@ -199,3 +199,104 @@ impl Drop for Lease {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::task::Wake;
+    use std::time::Duration;
+
+    use telsiz_proto::CloseCode;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// Whether a connection was woken since this was asked last.
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    impl Woken {
+        fn take(&self) -> bool {
+            self.0.swap(false, Ordering::Relaxed)
+        }
+    }
+
+    fn waiting(registry: &Arc<Registry>) -> (Lease, Arc<Woken>) {
+        let (lease, woken) = (registry.lease(), Arc::<Woken>::default());
+        lease.register(&woken.clone().into());
+        (lease, woken)
+    }
+
+    fn second(number: u64) -> Duration {
+        Duration::from_secs(number)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_connection_is_woken_at_its_last_deadline_and_once() {
+        let registry = Arc::<Registry>::default();
+        tokio::spawn(registry.clone().keep_time());
+        let start = Instant::now();
+        let (late, late_woken) = waiting(&registry);
+        late.wake_at(Some(start + second(50)));
+        sleep(second(1)).await;
+        // One that is set later and comes first; it is put off, then brought forward.
+        let (early, early_woken) = waiting(&registry);
+        for deadline in [5, 60, 10] {
+            early.wake_at(Some(start + second(deadline)));
+        }
+        sleep(second(8)).await;
+        assert!(!early.take_due() && !early_woken.take());
+        sleep(second(2)).await;
+        assert!(early_woken.take());
+        assert!(early.take_due(), "it was the reason");
+        assert!(!early.take_due(), "once");
+        assert!(!late.take_due() && !late_woken.take());
+        sleep(second(40)).await;
+        assert!(late.take_due() && late_woken.take());
+        assert!(!early.take_due() && !early_woken.take());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_was_taken_back_wakes_nobody() {
+        let registry = Arc::<Registry>::default();
+        tokio::spawn(registry.clone().keep_time());
+        let (lease, woken) = waiting(&registry);
+        lease.wake_at(Some(Instant::now() + second(5)));
+        lease.wake_at(None);
+        sleep(second(10)).await;
+        assert!(!lease.take_due() && !woken.take());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_while_due_is_not_counted_any_more() {
+        let registry = Arc::<Registry>::default();
+        tokio::spawn(registry.clone().keep_time());
+        let (lease, _) = waiting(&registry);
+        lease.wake_at(Some(Instant::now() + second(5)));
+        sleep(second(10)).await;
+        drop(lease);
+        assert_eq!(registry.due.load(Ordering::Relaxed), 0);
+        assert!(registry.lock().deadlines.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_is_kept_until_the_last_connection_of_a_stopped_server_is_gone() {
+        let registry = Arc::<Registry>::default();
+        let keeping = tokio::spawn(registry.clone().keep_time());
+        let (lease, woken) = waiting(&registry);
+        lease.wake_at(Some(Instant::now() + second(5)));
+        registry.stop(CloseCode::GOING_AWAY.into());
+        assert!(woken.take());
+        sleep(second(10)).await;
+        assert!(lease.take_due() && !keeping.is_finished());
+        drop(lease);
+        sleep(second(1)).await;
+        assert!(keeping.is_finished());
+    }
+}
