@@ -9,7 +9,7 @@ use bytes::BufMut;
 use telsiz_proto::{Config, Connection, Input};
 
 use common::frame::{BINARY, CONTINUATION, Frame, PING};
-use common::{Side, heap};
+use common::{Side, compressing, heap};
 
 #[global_allocator]
 static HEAP: heap::Counting = heap::Counting;
@@ -188,5 +188,50 @@ fn a_fault_and_a_close_free_what_was_gathered() {
             drop(connection.poll(&mut Input::new(&mut last)));
             assert!(heap::live() - before <= 2 * STATE);
         }
+    }
+}
+
+/// What a decompressor takes.
+const INFLATER: isize = 64 * 1024;
+
+#[test]
+fn a_bomb_costs_its_limit() {
+    let limit = 1 << 20;
+    for takeover in [false, true] {
+        let deflate = compressing::settings(takeover, 15);
+        let mut from = compressing::end(Side::Client, &deflate);
+        let zeros = vec![0; 32 << 20];
+        assert_eq!(from.connection.send_binary(&zeros, &mut from.out), Ok(()));
+        drop(zeros);
+        let mut bomb = from.transmit();
+        assert!(bomb.len() < limit, "its own size is allowed");
+
+        let mut config = compressing::config(&deflate);
+        config.limits.message_size = limit;
+        let mut connection = Connection::new(Side::Server.role(), Arc::new(config), Instant::now());
+        connection.set_deflate(compressing::agree(&deflate, &deflate));
+        let (result, used) =
+            heap::measure(|| connection.poll(&mut Input::new(&mut bomb)).map(drop));
+        assert!(result.is_err());
+        // Twice, while what came out moves to more memory.
+        let most = 2 * limit as isize + INFLATER + STATE;
+        assert!(used.peak <= most, "{used:?}");
+        assert!(used.kept <= INFLATER + 2 * STATE, "{used:?}");
+    }
+}
+
+#[test]
+fn a_compressed_message_keeps_what_it_has_and_little_more() {
+    let deflate = compressing::settings(false, 15);
+    for len in [1000, 40_000, 100_000, 1 << 20] {
+        let mut from = compressing::end(Side::Client, &deflate);
+        let message = common::noise(len / 2, 1).repeat(2);
+        assert_eq!(from.connection.send_binary(&message, &mut from.out), Ok(()));
+        let mut read = from.transmit();
+        let mut to = compressing::end(Side::Server, &deflate);
+        let (event, used) = heap::measure(|| to.connection.poll(&mut Input::new(&mut read)));
+        assert!(matches!(event, Ok(Some(telsiz_proto::Event::Message(_)))));
+        let most = 2 * len as isize + INFLATER + STATE;
+        assert!(used.kept <= most, "{len}: {used:?}");
     }
 }

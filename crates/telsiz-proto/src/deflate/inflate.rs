@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::TAIL;
@@ -33,22 +33,26 @@ impl Inflater {
 
     /// The message that `payload` is compressed from, of at most `max` bytes.
     pub(super) fn inflate(&mut self, payload: &[u8], max: usize) -> Result<BytesMut, Fault> {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         let ended = self.feed(payload, max, &mut out)?;
         // Behind a block that was the last one the tail has nothing to end.
         if !ended {
             self.feed(&TAIL, max, &mut out)?;
         }
-        Ok(out)
+        Ok(Bytes::from(out).into())
     }
 
     /// Appends what `bytes` expand to; whether they end with a last block.
-    fn feed(&mut self, mut bytes: &[u8], max: usize, out: &mut BytesMut) -> Result<bool, Fault> {
+    fn feed(&mut self, mut bytes: &[u8], max: usize, out: &mut Vec<u8>) -> Result<bool, Fault> {
+        // One byte more than is allowed shows that there is more.
+        let most = max.saturating_add(1);
         loop {
             let at = out.len();
-            // One byte more than is allowed shows that there is more.
-            let room = (bytes.len() * RATIO).clamp(ROOM.0, ROOM.1);
-            let room = room.min(max.saturating_add(1) - at);
+            let room = (bytes.len() * RATIO).clamp(ROOM.0, ROOM.1).min(most - at);
+            if out.capacity() < at + room {
+                let doubled = (2 * out.capacity()).clamp(at + room, most);
+                out.reserve_exact(doubled - at);
+            }
             out.resize(at + room, 0);
             let (took, made) = (self.0.total_in(), self.0.total_out());
             let status = self

@@ -2,6 +2,7 @@
 //! frames made by hand.
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+pub(crate) mod compressing;
 pub(crate) mod frame;
 pub(crate) mod heap;
 pub(crate) mod reference;
