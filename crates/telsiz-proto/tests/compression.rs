@@ -368,6 +368,20 @@ fn a_message_of_the_limit_that_cannot_be_compressed_gets_through() {
 }
 
 #[test]
+fn blocks_that_each_say_that_they_are_the_last_are_one_message() {
+    let payload = [0x03, 0x00].repeat(50_000);
+    let empty = [Seen::binary(b"")];
+    assert_eq!(
+        seen_of(false, &[compressed(Frame::new(BINARY, &payload))]),
+        empty
+    );
+    // With text between them.
+    let hello = [0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00].repeat(1000);
+    let seen = seen_of(true, &[compressed(Frame::new(TEXT, hello))]);
+    assert!(seen == [Seen::text(&"Hello".repeat(1000))]);
+}
+
+#[test]
 fn every_level_is_read() {
     for level in 1..=9 {
         let mut deflate = settings(false, 15);

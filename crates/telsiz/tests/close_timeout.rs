@@ -117,3 +117,18 @@ async fn a_receiver_ends_a_close_that_a_sender_began() {
     assert_eq!(receiver.state(), State::Closed);
     assert_eq!(sender.state(), State::Closed);
 }
+
+#[tokio::test(start_paused = true)]
+async fn it_holds_while_more_than_the_write_buffer_waits() {
+    let limit = Duration::from_secs(3);
+    let (mut ws, mut peer) = pipe(4096, client().close_timeout(limit)).await;
+    peer.send(Frame::text("x")).await;
+    let start = Instant::now();
+    let run = ws.run(|_, replies| {
+        replies.send(vec![0; 200_000]);
+        replies.close(CloseCode::NORMAL);
+    });
+    let ended = run.await;
+    assert!(matches!(ended, Err(Error::CloseTimeout)), "{ended:?}");
+    assert_eq!(start.elapsed(), limit);
+}

@@ -260,3 +260,41 @@ async fn data_behind_the_peers_close_is_no_message() {
     assert!(soon(ws.recv()).await.unwrap().is_none());
     assert_eq!(ws.close_code(), Some(CloseCode::NORMAL));
 }
+
+#[tokio::test]
+async fn a_close_frame_that_was_read_with_a_message_is_not_waited_for() {
+    let (mut ws, mut peer) = pipe(4096, client()).await;
+    let frames = [
+        Frame::text("1"),
+        Frame::text("2"),
+        Frame::close(1001, "bye"),
+    ];
+    let bytes: Vec<_> = frames.iter().flat_map(|f| peer.encode(f)).collect();
+    peer.io.write_all(&bytes).await.unwrap();
+    assert_eq!(soon(ws.recv()).await.unwrap(), Some("1".into()));
+    peer.end().await;
+    let outcome = soon(ws.close(CloseCode::NORMAL)).await.unwrap();
+    assert_eq!(outcome.code(), CloseCode::GOING_AWAY);
+    assert_eq!(outcome.cause, Cause::Handshake);
+}
+
+#[tokio::test]
+async fn half_a_frame_that_was_read_with_a_message_is_finished_while_closing() {
+    let (mut ws, mut peer) = pipe(4096, client()).await;
+    let frames = [
+        Frame::text("1"),
+        Frame::text("\u{7f}\u{7f}\u{7f}\u{7f}abcdefgh"),
+    ];
+    let bytes: Vec<_> = frames.iter().flat_map(|f| peer.encode(f)).collect();
+    let (now, later) = bytes.split_at(bytes.len() - 4);
+    peer.io.write_all(now).await.unwrap();
+    assert_eq!(soon(ws.recv()).await.unwrap(), Some("1".into()));
+    let closing = async { ws.close(CloseCode::NORMAL).await };
+    let answering = async {
+        assert_eq!(peer.frame().await, Frame::close(1000, ""));
+        peer.io.write_all(later).await.unwrap();
+        peer.say_goodbye(1000, "").await;
+    };
+    let (outcome, ()) = soon(async { tokio::join!(closing, answering) }).await;
+    assert_eq!(outcome.unwrap().cause, Cause::Handshake);
+}

@@ -52,6 +52,7 @@ impl Codec {
         let (bits, level) = (self.ours.bits, self.level);
         if !self.ours.takeover {
             compress_once(bits, level, message, &mut out).ok()?;
+            out.shrink_to_fit();
             return (out.len() < message.len()).then(|| out.into());
         }
         let setting = Setting { bits, level };
@@ -60,7 +61,10 @@ impl Codec {
             .get_or_insert_with(|| Box::new(Compressor::new(setting)));
         match compressor.compress(message, &mut out) {
             // What the peer is to refer to later it has to see now.
-            Ok(()) => Some(out.into()),
+            Ok(()) => {
+                out.shrink_to_fit();
+                Some(out.into())
+            }
             Err(_) => {
                 // What it saw of the old one is not referred to by a new one.
                 self.compressor = None;

@@ -21,6 +21,31 @@ const LAST: [u8; 5] = [1, 0, 0, 0xff, 0xff];
 /// Decompresses one message after the other.
 pub(super) struct Inflater(Inflate);
 
+/// What comes out, and cleared room behind it.
+#[derive(Default)]
+struct Output {
+    bytes: Vec<u8>,
+    filled: usize,
+}
+
+impl Output {
+    /// Room for what `input` bytes may expand to, for one byte more than `max` at
+    /// most: that one shows that there is more.
+    fn room(&mut self, input: usize, max: usize) -> &mut [u8] {
+        let at = self.filled;
+        if at == self.bytes.len() {
+            let most = max.saturating_add(1);
+            let room = (input * RATIO).clamp(ROOM.0, ROOM.1).min(most - at);
+            if self.bytes.capacity() < at + room {
+                let doubled = (2 * self.bytes.capacity()).clamp(at + room, most);
+                self.bytes.reserve_exact(doubled - at);
+            }
+            self.bytes.resize(at + room, 0);
+        }
+        &mut self.bytes[at..]
+    }
+}
+
 thread_local! {
     static POOLED: Cell<Option<Inflater>> = const { Cell::new(None) };
 }
@@ -33,36 +58,26 @@ impl Inflater {
 
     /// The message that `payload` is compressed from, of at most `max` bytes.
     pub(super) fn inflate(&mut self, payload: &[u8], max: usize) -> Result<BytesMut, Fault> {
-        let mut out = Vec::new();
+        let mut out = Output::default();
         let ended = self.feed(payload, max, &mut out)?;
         // Behind a block that was the last one the tail has nothing to end.
         if !ended {
             self.feed(&TAIL, max, &mut out)?;
         }
-        Ok(Bytes::from(out).into())
+        out.bytes.truncate(out.filled);
+        out.bytes.shrink_to_fit();
+        Ok(Bytes::from(out.bytes).into())
     }
 
     /// Appends what `bytes` expand to; whether they end with a last block.
-    fn feed(&mut self, mut bytes: &[u8], max: usize, out: &mut Vec<u8>) -> Result<bool, Fault> {
-        // One byte more than is allowed shows that there is more.
-        let most = max.saturating_add(1);
+    fn feed(&mut self, mut bytes: &[u8], max: usize, out: &mut Output) -> Result<bool, Fault> {
         loop {
-            let at = out.len();
-            let room = (bytes.len() * RATIO).clamp(ROOM.0, ROOM.1).min(most - at);
-            if out.capacity() < at + room {
-                let doubled = (2 * out.capacity()).clamp(at + room, most);
-                out.reserve_exact(doubled - at);
-            }
-            out.resize(at + room, 0);
+            let room = out.room(bytes.len(), max);
             let (took, made) = (self.0.total_in(), self.0.total_out());
-            let status = self
-                .0
-                .decompress(bytes, &mut out[at..], InflateFlush::SyncFlush);
-            let took = (self.0.total_in() - took) as usize;
-            let made = (self.0.total_out() - made) as usize;
-            out.truncate(at + made);
-            bytes = &bytes[took..];
-            if out.len() > max {
+            let status = self.0.decompress(bytes, room, InflateFlush::SyncFlush);
+            bytes = &bytes[(self.0.total_in() - took) as usize..];
+            out.filled += (self.0.total_out() - made) as usize;
+            if out.filled > max {
                 return Err(Exceeded::MessageSize { max }.into());
             }
             match status {
@@ -73,7 +88,7 @@ impl Inflater {
                         return Ok(true);
                     }
                 }
-                Ok(_) if made == room => {}
+                Ok(_) if out.filled == out.bytes.len() => {}
                 Ok(_) if bytes.is_empty() => return Ok(false),
                 Ok(_) | Err(_) => return Err(Violation::NotDeflate.into()),
             }

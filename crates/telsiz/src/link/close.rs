@@ -34,6 +34,10 @@ impl<S: Io> Link<S> {
     /// with unread bytes would reset the connection, and a reset eats the Close
     /// frame (RFC 6455, section 7.1.1).
     pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.inbox.is_empty() {
+            // The peer's Close frame may be here already.
+            self.discard();
+        }
         while self.connection.state() != State::Closed {
             let flushed = self.poll_flush(cx);
             let is_first = matches!(self.connection.role(), Role::Server)

@@ -1,8 +1,8 @@
 //! Receiving on a link.
 
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::{io, mem};
 
 use bytes::{Buf, BytesMut};
 use telsiz_proto::{Event, Incoming, Input, Message, Outbox, Role, Source, State};
@@ -133,8 +133,10 @@ impl<S: Io> Link<S> {
             handle(message.into_gathered(), &mut replies);
             return Ok(false);
         }
-        let len = self.inbox.len();
-        let mut input = Input::new(&mut self.inbox);
+        // Nobody sees it again if `handle` panics: it is unmasked where it lies.
+        let mut batch = mem::take(&mut self.inbox);
+        let len = batch.len();
+        let mut input = Input::new(&mut batch);
         let left = loop {
             match replies.connection().poll_whole(&mut input) {
                 Ok(Some(message)) => handle(message, &mut replies),
@@ -157,10 +159,11 @@ impl<S: Io> Link<S> {
         };
         match left {
             Ok(left @ 1..) => {
-                self.inbox.advance(len - left);
-                scratch::keep_rest(&mut self.inbox);
+                batch.advance(len - left);
+                scratch::keep_rest(&mut batch);
+                self.inbox = batch;
             }
-            _ => scratch::give_buffer(&mut self.inbox),
+            _ => scratch::give_buffer(&mut batch),
         }
         match left {
             Ok(left) => Ok(left == 0),

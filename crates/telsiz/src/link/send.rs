@@ -89,10 +89,10 @@ impl<S: Io> Link<S> {
     }
 
     /// Waits until little waits for the transport, or nothing can any more, or the
-    /// server stops.
+    /// connection closes: that has a time-out, which is not kept here.
     pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let limit = self.options.get().write_buffer;
-        while self.backlog() > limit {
+        while self.backlog() > limit && self.connection.state() == State::Open {
             if self.poll_flush(cx).is_pending() && self.backlog() > limit {
                 self.note_waker(cx);
                 if !self.stop_with_server() {

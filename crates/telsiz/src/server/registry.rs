@@ -113,8 +113,9 @@ impl Registry {
             deadlines.pop_first();
             if let Some(seat) = taken.get_mut(key) {
                 seat.deadline = None;
-                seat.is_due = true;
-                self.due.fetch_add(1, Ordering::Relaxed);
+                if !std::mem::replace(&mut seat.is_due, true) {
+                    self.due.fetch_add(1, Ordering::Relaxed);
+                }
                 wakers.extend(seat.waker.clone());
             }
         };
@@ -186,10 +187,16 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.take_due();
-        self.wake_at(None);
         let mut seats = self.registry.lock();
         let seat = seats.taken.try_remove(self.key);
+        if let Some(seat) = &seat {
+            if let Some(deadline) = seat.deadline {
+                seats.deadlines.remove(&(deadline, self.key));
+            }
+            if seat.is_due {
+                self.registry.due.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
         let empty = seats.taken.is_empty();
         drop(seats);
         drop(seat);
