@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::compress::{Compressor, Setting, compress_once};
 use super::inflate::{Inflater, inflate_once};
-use super::{Agreement, Deflate, Level, Window};
+use super::{Agreement, Deflate, Level, Window, WindowBits};
 use crate::connection::Role;
 use crate::error::Fault;
 
@@ -42,7 +42,7 @@ impl Codec {
 
     /// The setting that a message compressed by itself can have for many
     /// connections; `None` if it has to be compressed for this one.
-    pub(crate) fn shared(&self) -> Option<(super::WindowBits, Level)> {
+    pub(crate) fn shared(&self) -> Option<(WindowBits, Level)> {
         (!self.ours.takeover).then_some((self.ours.bits, self.level))
     }
 
@@ -52,8 +52,7 @@ impl Codec {
         let (bits, level) = (self.ours.bits, self.level);
         if !self.ours.takeover {
             compress_once(bits, level, message, &mut out).ok()?;
-            out.shrink_to_fit();
-            return (out.len() < message.len()).then(|| out.into());
+            return (out.len() < message.len()).then(|| out.into_boxed_slice().into());
         }
         let setting = Setting { bits, level };
         let compressor = self
@@ -61,10 +60,7 @@ impl Codec {
             .get_or_insert_with(|| Box::new(Compressor::new(setting)));
         match compressor.compress(message, &mut out) {
             // What the peer is to refer to later it has to see now.
-            Ok(()) => {
-                out.shrink_to_fit();
-                Some(out.into())
-            }
+            Ok(()) => Some(out.into_boxed_slice().into()),
             Err(_) => {
                 // What it saw of the old one is not referred to by a new one.
                 self.compressor = None;

@@ -65,8 +65,7 @@ impl Inflater {
             self.feed(&TAIL, max, &mut out)?;
         }
         out.bytes.truncate(out.filled);
-        out.bytes.shrink_to_fit();
-        Ok(Bytes::from(out.bytes).into())
+        Ok(Bytes::from(out.bytes.into_boxed_slice()).into())
     }
 
     /// Appends what `bytes` expand to; whether they end with a last block.

@@ -17,7 +17,7 @@ const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// Settings of permessage-deflate. The same serve a server and a client.
 ///
-/// By default nobody keeps anything between messages: a compressor has 130 to 370
+/// By default nobody keeps anything between messages: a compressor has 245 to 371
 /// KiB and a decompressor 46, so a thread has one of each for all its connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
