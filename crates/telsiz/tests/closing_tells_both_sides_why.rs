@@ -8,8 +8,8 @@ use common::poll::at_most;
 use common::raw::Raw;
 use common::server::Running;
 use common::{client, pipe, soon};
-use telsiz::{Cause, CloseCode, CloseFrame, Error, Outcome, State, Upgrade};
-use tokio::io::AsyncWriteExt;
+use telsiz::{Cause, CloseCode, CloseFrame, Error, Outcome, State, Upgrade, WebSocket};
+use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 
 fn code(code: u16) -> CloseCode {
@@ -261,17 +261,28 @@ async fn data_behind_the_peers_close_is_no_message() {
     assert_eq!(ws.close_code(), Some(CloseCode::NORMAL));
 }
 
+/// Our client after it has received the first of `frames`, which came in one read
+/// with the others but for the last bytes; its peer, and those bytes.
+async fn after_the_first(
+    frames: &[Frame],
+    held_back: usize,
+) -> (WebSocket<DuplexStream>, Raw<DuplexStream>, Vec<u8>) {
+    let (mut ws, mut peer) = pipe(4096, client()).await;
+    let mut bytes: Vec<_> = frames.iter().flat_map(|f| peer.encode(f)).collect();
+    let later = bytes.split_off(bytes.len() - held_back);
+    peer.io.write_all(&bytes).await.unwrap();
+    assert_eq!(soon(ws.recv()).await.unwrap(), Some("1".into()));
+    (ws, peer, later)
+}
+
 #[tokio::test]
 async fn a_close_frame_that_was_read_with_a_message_is_not_waited_for() {
-    let (mut ws, mut peer) = pipe(4096, client()).await;
     let frames = [
         Frame::text("1"),
         Frame::text("2"),
         Frame::close(1001, "bye"),
     ];
-    let bytes: Vec<_> = frames.iter().flat_map(|f| peer.encode(f)).collect();
-    peer.io.write_all(&bytes).await.unwrap();
-    assert_eq!(soon(ws.recv()).await.unwrap(), Some("1".into()));
+    let (mut ws, mut peer, _) = after_the_first(&frames, 0).await;
     peer.end().await;
     let outcome = soon(ws.close(CloseCode::NORMAL)).await.unwrap();
     assert_eq!(outcome.code(), CloseCode::GOING_AWAY);
@@ -280,19 +291,15 @@ async fn a_close_frame_that_was_read_with_a_message_is_not_waited_for() {
 
 #[tokio::test]
 async fn half_a_frame_that_was_read_with_a_message_is_finished_while_closing() {
-    let (mut ws, mut peer) = pipe(4096, client()).await;
     let frames = [
         Frame::text("1"),
         Frame::text("\u{7f}\u{7f}\u{7f}\u{7f}abcdefgh"),
     ];
-    let bytes: Vec<_> = frames.iter().flat_map(|f| peer.encode(f)).collect();
-    let (now, later) = bytes.split_at(bytes.len() - 4);
-    peer.io.write_all(now).await.unwrap();
-    assert_eq!(soon(ws.recv()).await.unwrap(), Some("1".into()));
+    let (mut ws, mut peer, later) = after_the_first(&frames, 4).await;
     let closing = async { ws.close(CloseCode::NORMAL).await };
     let answering = async {
         assert_eq!(peer.frame().await, Frame::close(1000, ""));
-        peer.io.write_all(later).await.unwrap();
+        peer.io.write_all(&later).await.unwrap();
         peer.say_goodbye(1000, "").await;
     };
     let (outcome, ()) = soon(async { tokio::join!(closing, answering) }).await;
