@@ -6,6 +6,7 @@ mod conformance;
 mod deny;
 mod failure;
 mod install;
+mod instructions;
 mod interop;
 mod places;
 mod release;
@@ -41,6 +42,8 @@ enum Chore {
     Interop(interop::Options),
     /// Measure our echo against a bare epoll loop and the other Rust libraries
     Bench(bench::Options),
+    /// Count the instructions of single operations and compare them with the baseline
+    Instructions(instructions::Options),
     /// Check licences, banned crates and sources of all dependencies
     Deny,
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Some(Chore::Conformance(options)) => conformance::run(&options),
         Some(Chore::Interop(options)) => interop::run(&options),
         Some(Chore::Bench(options)) => bench::run(&options),
+        Some(Chore::Instructions(options)) => instructions::run(&options),
         Some(Chore::Deny) => deny::check().map(|()| ExitCode::SUCCESS),
     };
     match done {

@@ -53,6 +53,12 @@ impl Step {
         self
     }
 
+    /// Starts it with an empty environment.
+    pub(crate) fn without_environment(mut self) -> Self {
+        self.command.env_clear();
+        self
+    }
+
     pub(crate) fn dir(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
         self

@@ -10,6 +10,7 @@ use crate::conformance;
 use crate::deny;
 use crate::failure::Result;
 use crate::install;
+use crate::instructions;
 use crate::interop;
 use crate::places;
 use crate::release;
@@ -37,6 +38,8 @@ enum Part {
     Bench,
     /// cargo build --release
     Release,
+    /// What operations cost in instructions, against the baseline
+    Instructions,
     /// Our server under other people's clients
     Interop,
     /// The Autobahn testsuite, both roles
@@ -85,6 +88,7 @@ impl Part {
             Self::Bench => bench(),
             Self::Release => release::binary().map(|_| Tally::one(true)),
             Self::Deny => deny::check().map(|()| Tally::one(true)),
+            Self::Instructions => return instructions::lines(&instructions::Options::default()),
             Self::Interop => return interop::lines(&interop::Options::default()),
             Self::Conformance => return conformance::lines(&conformance::Options::default()),
         };

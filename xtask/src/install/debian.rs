@@ -70,6 +70,11 @@ pub(crate) fn chromium() -> Result<PathBuf> {
     }
 }
 
+/// Valgrind, whose tool callgrind counts instructions.
+pub(crate) fn valgrind() -> Result<PathBuf> {
+    program(&["valgrind"], "valgrind")
+}
+
 /// The oldest Node that the suites in JavaScript run on.
 const NODE: u32 = 20;
 

@@ -8,6 +8,6 @@ mod python;
 
 pub(crate) use autobahn::{Autobahn, autobahn};
 pub(crate) use cargo_deny::cargo_deny;
-pub(crate) use debian::{chromium, node};
+pub(crate) use debian::{chromium, node, valgrind};
 pub(crate) use npm::npm_packages;
 pub(crate) use python::interop_python;
