@@ -1,10 +1,11 @@
-//! `bench`: our echo against a bare epoll loop and the other Rust libraries.
+//! `bench`: our echo against a bare epoll loop and other libraries.
 
 use std::process::ExitCode;
 
 use clap::Args;
 
 use crate::failure::Result;
+use crate::install;
 use crate::places;
 use crate::step::Step;
 
@@ -43,6 +44,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         .dir(&bench)
         .env("CARGO_TARGET_DIR", &target)
         .run()?;
+    // The one server that is no program of ours; without it the others can still be measured.
+    let node =
+        install::node().and_then(|_| install::npm_packages(&bench.join("servers").join("npm-ws")));
+    if let Err(failure) = node {
+        eprintln!("npm ws cannot be installed: {failure}");
+    }
 
     Step::new(target.join("release").join("run"))
         .args(&options.runner)

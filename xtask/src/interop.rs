@@ -160,7 +160,7 @@ fn pytest(python: &Path, folder: &Path, report: &Path, test: Option<&str>) -> St
 }
 
 fn node(folder: &Path, report: &Path, test: Option<&str>) -> Result<Step> {
-    install::npm_packages()?;
+    install::npm_packages(&places::root().join("interop"))?;
     let mut destination = std::ffi::OsString::from("--test-reporter-destination=");
     destination.push(report);
     let mut step = Step::new(install::node()?)

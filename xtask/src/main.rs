@@ -40,7 +40,7 @@ enum Chore {
     Conformance(conformance::Options),
     /// Run the suites that drive our server with other people's clients
     Interop(interop::Options),
-    /// Measure our echo against a bare epoll loop and the other Rust libraries
+    /// Measure our echo against a bare epoll loop and other libraries
     Bench(bench::Options),
     /// Count the instructions of single operations and compare them with the baseline
     Instructions(instructions::Options),

@@ -115,7 +115,7 @@ fn lint(workspace: &Path) -> Result<()> {
 fn rust() -> Result<Tally> {
     // The tests of our client start peers in Python and JavaScript.
     install::interop_python()?;
-    install::npm_packages()?;
+    install::npm_packages(&places::root().join("interop"))?;
     tests(places::root())
 }
 

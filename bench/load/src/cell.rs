@@ -1,13 +1,44 @@
-//! What is measured: how large, how many, how deep.
+//! What is measured: which work, how large, how many, how deep.
 
 use std::fmt;
 use std::str::FromStr;
 
+/// What the load does with a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// Messages that come back, over TCP.
+    Echo,
+    /// JSON texts that come back, compressed both ways (permessage-deflate, no context takeover).
+    Json,
+    /// Messages that come back, over TLS.
+    Tls,
+    /// Connections that are opened and closed without a message.
+    Open,
+}
+
+impl Work {
+    const ALL: [Self; 4] = [Self::Echo, Self::Json, Self::Tls, Self::Open];
+
+    /// What a cell of this work begins with.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Echo => "",
+            Self::Json => "json-",
+            Self::Tls => "tls-",
+            Self::Open => "open-",
+        }
+    }
+}
+
 /// One load: messages of `size` bytes on `connections`, `in_flight` of them on each at any time.
 ///
-/// Written `SIZE/CONNECTIONS/IN_FLIGHT`, for example `128/100/16`.
+/// Written `SIZE/CONNECTIONS/IN_FLIGHT`, for example `128/100/16`, the other kinds of work with their name in front:
+/// `json-1024/100/1`, `tls-1024/100/1`. In `open-0/32/1` 32 connections at a time are opened and closed; it has no
+/// messages, so its other numbers are always these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cell {
+    /// What is done.
+    pub work: Work,
     /// Payload bytes of each message.
     pub size: usize,
     /// Connections open at once.
@@ -17,10 +48,17 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// A cell of its three numbers.
+    /// A cell of its three numbers, over TCP and not compressed.
     #[must_use]
     pub const fn new(size: usize, connections: usize, in_flight: usize) -> Self {
+        Self::of(Work::Echo, size, connections, in_flight)
+    }
+
+    /// A cell of any work.
+    #[must_use]
+    pub const fn of(work: Work, size: usize, connections: usize, in_flight: usize) -> Self {
         Self {
+            work,
             size,
             connections,
             in_flight,
@@ -31,11 +69,12 @@ impl Cell {
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
+            work,
             size,
             connections,
             in_flight,
         } = self;
-        write!(f, "{size}/{connections}/{in_flight}")
+        write!(f, "{}{size}/{connections}/{in_flight}", work.prefix())
     }
 }
 
@@ -45,7 +84,10 @@ pub struct ParseCellError;
 
 impl fmt::Display for ParseCellError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a cell is SIZE/CONNECTIONS/IN_FLIGHT, three numbers above zero")
+        f.write_str(
+            "a cell is SIZE/CONNECTIONS/IN_FLIGHT, three numbers above zero, alone or behind json- or tls-; \
+             or open-0/CONNECTIONS/1",
+        )
     }
 }
 
@@ -55,15 +97,26 @@ impl FromStr for Cell {
     type Err = ParseCellError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut numbers = text.split('/').map(|part| match part.parse() {
-            Ok(0) | Err(_) => Err(ParseCellError),
-            Ok(number) => Ok(number),
-        });
-        let mut next = || numbers.next().unwrap_or(Err(ParseCellError));
-        let cell = Self::new(next()?, next()?, next()?);
-        match numbers.next() {
-            None => Ok(cell),
-            Some(_) => Err(ParseCellError),
+        // The one without a prefix fits always.
+        let (work, numbers) = Work::ALL
+            .into_iter()
+            .rev()
+            .find_map(|work| Some((work, text.strip_prefix(work.prefix())?)))
+            .ok_or(ParseCellError)?;
+        let numbers: Vec<usize> = numbers
+            .split('/')
+            .map(|number| number.parse().map_err(|_| ParseCellError))
+            .collect::<Result<_, _>>()?;
+        let [size, connections, in_flight] = numbers[..] else {
+            return Err(ParseCellError);
+        };
+        let fits = match work {
+            Work::Open => size == 0 && in_flight == 1,
+            Work::Echo | Work::Json | Work::Tls => size > 0 && in_flight > 0,
+        };
+        match fits && connections > 0 {
+            true => Ok(Self::of(work, size, connections, in_flight)),
+            false => Err(ParseCellError),
         }
     }
 }
@@ -74,13 +127,33 @@ mod tests {
 
     #[test]
     fn reads_what_it_writes() {
-        let cell = Cell::new(128, 100, 16);
-        assert_eq!(cell.to_string().parse(), Ok(cell));
+        for (cell, text) in [
+            (Cell::new(128, 100, 16), "128/100/16"),
+            (Cell::of(Work::Json, 1024, 100, 1), "json-1024/100/1"),
+            (Cell::of(Work::Tls, 1024, 100, 1), "tls-1024/100/1"),
+            (Cell::of(Work::Open, 0, 32, 1), "open-0/32/1"),
+        ] {
+            assert_eq!(cell.to_string(), text);
+            assert_eq!(text.parse(), Ok(cell));
+        }
     }
 
     #[test]
     fn refuses_what_is_no_cell() {
-        for text in ["", "128", "128/100", "128/100/0", "128/100/1/1", "a/b/c"] {
+        for text in [
+            "",
+            "128",
+            "128/100",
+            "128/100/0",
+            "128/100/1/1",
+            "a/b/c",
+            "zip-1/1/1",
+            "json-",
+            "json-0/1/1",
+            "open-0/0/1",
+            "open-1/1/1",
+            "open-0/1/2",
+        ] {
             assert_eq!(text.parse::<Cell>(), Err(ParseCellError), "{text}");
         }
     }

@@ -15,6 +15,10 @@ pub enum Error {
     },
     /// The server did not accept the WebSocket handshake.
     Handshake(String),
+    /// The server accepted it without the compression that was asked for.
+    Declined(String),
+    /// TLS cannot be used.
+    Tls(rustls::Error),
     /// What came back is not what was sent.
     WrongEcho {
         /// The connection, counted from 0.
@@ -23,6 +27,15 @@ pub enum Error {
         message: u64,
         /// The byte of the frame from which on it is wrong, header included.
         byte: usize,
+    },
+    /// The text of a message that may have been compressed is not what was sent.
+    WrongText {
+        /// The connection, counted from 0.
+        connection: usize,
+        /// The message on that connection, counted from 0.
+        message: u64,
+        /// The byte of the text from which on it is wrong; none if it cannot be decompressed at all.
+        byte: Option<usize>,
     },
     /// More came back than was sent.
     Surplus {
@@ -54,6 +67,8 @@ impl fmt::Display for Error {
         match self {
             Self::Io { doing, error } => write!(f, "{doing}: {error}"),
             Self::Handshake(reason) => write!(f, "handshake: {reason}"),
+            Self::Declined(reason) => f.write_str(reason),
+            Self::Tls(error) => write!(f, "TLS: {error}"),
             Self::WrongEcho {
                 connection,
                 message,
@@ -62,6 +77,20 @@ impl fmt::Display for Error {
                 f,
                 "wrong echo: connection {connection}, message {message}, from byte {byte} of the frame on"
             ),
+            Self::WrongText {
+                connection,
+                message,
+                byte,
+            } => {
+                write!(
+                    f,
+                    "wrong text: connection {connection}, message {message}, "
+                )?;
+                match byte {
+                    Some(byte) => write!(f, "from byte {byte} on"),
+                    None => f.write_str("which cannot be decompressed"),
+                }
+            }
             Self::Surplus { connection } => {
                 write!(f, "connection {connection} echoed more than was sent")
             }
@@ -85,6 +114,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { error, .. } => Some(error),
+            Self::Tls(error) => Some(error),
             Self::Lost { error, .. } => error.as_ref().map(|error| error as _),
             _ => None,
         }

@@ -2,21 +2,31 @@
 //!
 //! It shares no code with any server it measures: the handshake and the frames are its own. It is cheap on purpose,
 //! so that the server is what a measurement waits for: frames are masked ahead of time ([`Script`]), several leave in
-//! one `send`, and echoes are compared with what must come back where they lie.
+//! one `send`, and echoes are compared with what must come back where they lie. What shows compressed messages and TLS
+//! has other people's code: `miniz_oxide`, which no server uses, and `rustls`.
 //!
 //! A wrong echo, a lost connection or a server that stops answering ends the measurement with an [`Error`]; nothing is
 //! dropped in silence.
 
 mod cell;
 mod connect;
+mod deflate;
 mod echo;
 mod error;
 mod frame;
+mod handshakes;
+mod json;
+mod poll;
 pub mod process;
+mod receipt;
 mod script;
+mod tls;
 
-pub use cell::{Cell, ParseCellError};
-pub use connect::open;
-pub use echo::{Measured, Waiting, echo, echo_once};
+pub use cell::{Cell, ParseCellError, Work};
+pub use connect::{Offer, Target, open};
+pub use echo::{Measured, echo, echo_once};
 pub use error::Error;
+pub use handshakes::handshakes;
+pub use poll::Waiting;
 pub use script::{Kind, Script};
+pub use tls::{SERVER_NAME, Tls, Wire};

@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::io;
+use std::thread;
 use std::time::Duration;
+
+use crate::Error;
 
 /// Processor time of all threads of a process, user and kernel, as the scheduler counts it in nanoseconds.
 ///
@@ -20,6 +23,22 @@ pub fn cpu_time(pid: u32) -> io::Result<Duration> {
         sum += on_cpu(&text).ok_or(io::ErrorKind::InvalidData)?;
     }
     Ok(sum)
+}
+
+/// The processor time of a process once it no longer grows.
+pub(crate) fn at_rest(pid: u32) -> Result<Duration, Error> {
+    let read = || cpu_time(pid).map_err(Error::io("reading the server's processor time"));
+    let mut last = read()?;
+    // A server with timers may never be quite at rest; a few of its ticks do no harm.
+    for _ in 0..50 {
+        thread::sleep(Duration::from_millis(1));
+        let now = read()?;
+        if now == last {
+            break;
+        }
+        last = now;
+    }
+    Ok(last)
 }
 
 /// Resident memory of a process in bytes.

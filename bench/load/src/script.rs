@@ -1,6 +1,8 @@
 //! What is sent and what must come back, prepared once.
 
-use crate::frame;
+use crate::connect::Offer;
+use crate::frame::{self, RSV1};
+use crate::{Cell, Work, deflate, json};
 
 /// Text or binary messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,8 +23,10 @@ impl Kind {
     }
 }
 
-/// How many bytes of distinct messages to prepare: they should stay in the processor's cache.
+/// How many bytes of distinct messages to prepare: they should stay in the processor's cache. Compressed they are
+/// smaller.
 const AIM: usize = 64 * 1024;
+const AIM_JSON: usize = 256 * 1024;
 
 /// Frames up to this size are compared in full, and of the larger ones every [`SAMPLE`]th.
 const SMALL: usize = 4096;
@@ -34,48 +38,82 @@ const ENDS: usize = 64;
 
 /// A ring of messages of one size, as a client sends them and as they must come back.
 ///
-/// The messages are all different and all frames are equally long, so a position in the endless stream of frames is
-/// just a count of bytes. Both rings repeat their first frames at the end, so that `in_flight` frames from anywhere
-/// lie in one piece.
+/// The messages are all different. Frames that are not compressed are all equally long, so a position in the endless
+/// stream of echoes is just a count of bytes. Rings repeat their first frames at the end, so that `in_flight` frames
+/// from anywhere lie in one piece.
 #[derive(Debug)]
 pub struct Script {
     sent: Ring,
-    echoed: Ring,
+    echoes: Echoes,
     messages: u64,
     in_flight: usize,
 }
 
+/// What must come back.
 #[derive(Debug)]
+enum Echoes {
+    /// These bytes, frames of this length.
+    Frames(Ring, usize),
+    /// These texts, compressed in any way.
+    Texts(Vec<Vec<u8>>),
+}
+
+#[derive(Debug, Default)]
 struct Ring {
     /// One turn of the ring, then its first frames again.
     bytes: Vec<u8>,
+    /// Where each frame of one turn begins.
+    starts: Vec<u64>,
     turn: u64,
-    frame: usize,
 }
 
 impl Script {
-    /// Messages of `size` bytes for up to `in_flight` of them at once.
+    /// The messages of a cell: JSON compresses them, and has its own kind.
     #[must_use]
-    pub fn new(kind: Kind, size: usize, in_flight: usize) -> Self {
-        let messages = (AIM / size.max(1)).clamp(4, 256);
-        let mut sent = Vec::new();
-        let mut echoed = Vec::new();
-        // The same for every run: the masking keys and binary payloads are random, not different.
+    pub fn new(kind: Kind, cell: Cell) -> Self {
+        let Cell {
+            size, in_flight, ..
+        } = cell;
+        // The same for every run: the masking keys and payloads are random, not different.
         let mut random = fastrand::Rng::with_seed(size as u64);
-        for number in 0..messages {
-            let payload = match kind {
+        let compressed = cell.work == Work::Json;
+        let messages = if compressed {
+            (AIM_JSON / size.max(1)).clamp(16, 256)
+        } else {
+            (AIM / size.max(1)).clamp(4, 256)
+        };
+        let texts: Vec<Vec<u8>> = (0..messages)
+            .map(|number| match kind {
+                _ if compressed => json::text(&mut random, number, size),
                 Kind::Text => text(number, size),
                 Kind::Binary => std::iter::repeat_with(|| random.u8(..))
                     .take(size)
                     .collect(),
-            };
+            })
+            .collect();
+        let mut sent = Ring::default();
+        let mut echoed = Ring::default();
+        for text in &texts {
             let key = random.u32(..).to_ne_bytes();
-            frame::client(&mut sent, kind.opcode(), &payload, key);
-            frame::server(&mut echoed, kind.opcode(), &payload);
+            if compressed {
+                let payload = deflate::compress(text);
+                sent.push(|out| frame::client(out, RSV1 | Kind::Text.opcode(), &payload, key));
+            } else {
+                sent.push(|out| frame::client(out, kind.opcode(), text, key));
+                echoed.push(|out| frame::server(out, kind.opcode(), text));
+            }
         }
+        sent.close(in_flight);
+        let echoes = if compressed {
+            Echoes::Texts(texts)
+        } else {
+            echoed.close(in_flight);
+            let frame = (echoed.turn / messages as u64) as usize;
+            Echoes::Frames(echoed, frame)
+        };
         Self {
-            sent: Ring::new(sent, messages, in_flight),
-            echoed: Ring::new(echoed, messages, in_flight),
+            sent,
+            echoes,
             messages: messages as u64,
             in_flight,
         }
@@ -86,38 +124,63 @@ impl Script {
         self.in_flight as u64
     }
 
-    /// How many bytes `messages` take on their way to the server.
-    pub(crate) fn sent_length(&self, messages: u64) -> u64 {
-        messages * self.sent.frame as u64
+    /// What a handshake has to agree on.
+    #[must_use]
+    pub fn offer(&self) -> Offer {
+        match self.echoes {
+            Echoes::Frames(..) => Offer::Nothing,
+            Echoes::Texts(_) => Offer::NoTakeover,
+        }
     }
 
-    /// How many bytes `messages` take on their way back.
-    pub(crate) fn echoed_length(&self, messages: u64) -> u64 {
-        messages * self.echoed.frame as u64
+    /// How many bytes the first `messages` of a connection take on their way to the server.
+    pub(crate) fn sent_length(&self, connection: usize, messages: u64) -> u64 {
+        let first = self.offset(connection);
+        self.sent.position(first + messages) - self.sent.position(first)
     }
 
-    /// How many whole messages `bytes` from the server are.
-    pub(crate) fn echoed_messages(&self, bytes: u64) -> u64 {
-        bytes / self.echoed.frame as u64
+    /// The text that must come back compressed as a message of a connection, and its number in the ring.
+    pub(crate) fn text(&self, connection: usize, message: u64) -> Option<(usize, &[u8])> {
+        let Echoes::Texts(texts) = &self.echoes else {
+            return None;
+        };
+        let number = ((self.offset(connection) + message) % self.messages) as usize;
+        Some((number, &texts[number]))
+    }
+
+    /// How many messages the ring has.
+    pub(crate) fn messages(&self) -> usize {
+        self.messages as usize
+    }
+
+    /// How many bytes a frame of an echo has that is not compressed.
+    pub(crate) fn frame(&self) -> Option<u64> {
+        match self.echoes {
+            Echoes::Frames(_, frame) => Some(frame as u64),
+            Echoes::Texts(_) => None,
+        }
     }
 
     /// The bytes from position `from` up to position `to` of what is sent, or the first part of them. Each connection
     /// begins at another message, so that an echo on the wrong one does not pass.
     pub(crate) fn outgoing(&self, connection: usize, from: u64, to: u64) -> &[u8] {
-        let start = self.offset(connection) * self.sent.frame as u64;
+        let start = self.sent.position(self.offset(connection));
         self.sent.at(start + from, to - from)
     }
 
-    /// Compares bytes from the server with what must stand at position `from`. The error is the position of the first
-    /// byte that is wrong.
+    /// Compares bytes from the server with what must stand at position `from`, if they are not compressed. The error is
+    /// the position of the first byte that is wrong.
     pub(crate) fn check(
         &self,
         connection: usize,
         mut from: u64,
         mut got: &[u8],
     ) -> Result<(), u64> {
-        let start = self.offset(connection) * self.echoed.frame as u64;
-        let frame = self.echoed.frame as u64;
+        let Echoes::Frames(echoed, frame) = &self.echoes else {
+            return Err(from);
+        };
+        let frame = *frame as u64;
+        let start = self.offset(connection) * frame;
         while !got.is_empty() {
             let in_frame = from % frame;
             let whole = frame as usize <= SMALL || (from / frame).is_multiple_of(SAMPLE);
@@ -127,7 +190,7 @@ impl Script {
             } else {
                 frame - in_frame
             };
-            let want = self.echoed.at(start + from, limit.min(got.len() as u64));
+            let want = echoed.at(start + from, limit.min(got.len() as u64));
             let (part, rest) = got.split_at(want.len());
             let fine = if whole {
                 part == want
@@ -146,30 +209,34 @@ impl Script {
         Ok(())
     }
 
-    /// The message and the byte of its frame at a position of what is echoed.
-    pub(crate) fn place(&self, position: u64) -> (u64, usize) {
-        let frame = self.echoed.frame as u64;
-        (position / frame, (position % frame) as usize)
-    }
-
     fn offset(&self, connection: usize) -> u64 {
         (connection as u64 * 7) % self.messages
     }
 }
 
 impl Ring {
-    fn new(mut bytes: Vec<u8>, messages: usize, in_flight: usize) -> Self {
-        let turn = bytes.len();
-        let frame = turn / messages;
-        let end = turn + in_flight * frame;
-        while bytes.len() < end {
-            bytes.extend_from_within(..(end - bytes.len()).min(turn));
+    /// Appends a frame.
+    fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.starts.push(self.bytes.len() as u64);
+        write(&mut self.bytes);
+        self.turn = self.bytes.len() as u64;
+    }
+
+    /// Repeats the first frames behind the last one.
+    fn close(&mut self, in_flight: usize) {
+        let end = self.position(self.starts.len() as u64 + in_flight as u64) as usize;
+        let turn = self.bytes.len();
+        while self.bytes.len() < end {
+            self.bytes
+                .extend_from_within(..(end - self.bytes.len()).min(turn));
         }
-        Self {
-            bytes,
-            turn: turn as u64,
-            frame,
-        }
+    }
+
+    /// Where a frame of the endless stream begins.
+    fn position(&self, frame: u64) -> u64 {
+        let turns = frame / self.starts.len() as u64;
+        let rest = (frame % self.starts.len() as u64) as usize;
+        turns * self.turn + self.starts[rest]
     }
 
     /// From a position of the endless stream on: `length` bytes, or as many as lie in one piece.
@@ -213,12 +280,15 @@ mod tests {
 
     /// What a server answers to everything up to `messages`, and where the script says it should begin.
     fn echo(script: &Script, connection: usize, messages: u64) -> Vec<u8> {
-        let frame = script.echoed.frame as u64;
+        let Echoes::Frames(echoed, frame) = &script.echoes else {
+            panic!("compressed");
+        };
+        let frame = *frame as u64;
         let mut at = script.offset(connection) * frame;
         let end = at + messages * frame;
         let mut bytes = Vec::new();
         while at < end {
-            let part = script.echoed.at(at, end - at);
+            let part = echoed.at(at, end - at);
             bytes.extend(part);
             at += part.len() as u64;
         }
@@ -247,7 +317,7 @@ mod tests {
     #[test]
     fn accepts_the_right_echo_in_pieces_of_any_size() {
         for (size, messages) in [(20, 1000), (128, 600), (1024, 150), (16_384, 40)] {
-            let script = Script::new(Kind::Text, size, 16);
+            let script = Script::new(Kind::Text, Cell::new(size, 1, 16));
             for connection in [0, 1, 99] {
                 let bytes = echo(&script, connection, messages);
                 for piece in [7, 1000, 5000, bytes.len()] {
@@ -259,7 +329,7 @@ mod tests {
 
     #[test]
     fn finds_every_wrong_byte_of_a_small_echo() {
-        let script = Script::new(Kind::Binary, 50, 1);
+        let script = Script::new(Kind::Binary, Cell::new(50, 1, 1));
         let bytes = echo(&script, 5, 4);
         for wrong in 0..bytes.len() {
             let mut bytes = bytes.clone();
@@ -270,9 +340,9 @@ mod tests {
 
     #[test]
     fn finds_wrong_ends_and_samples_of_a_large_echo() {
-        let script = Script::new(Kind::Text, 100_000, 1);
+        let script = Script::new(Kind::Text, Cell::new(100_000, 1, 1));
         let bytes = echo(&script, 0, 3);
-        let frame = script.echoed.frame;
+        let frame = script.frame().expect("not compressed") as usize;
         let found = |at: usize| {
             let mut bytes = bytes.clone();
             bytes[at] ^= 1;
@@ -286,8 +356,22 @@ mod tests {
     }
 
     #[test]
+    fn compressed_messages_are_sent_in_one_piece_from_anywhere() {
+        let script = Script::new(Kind::Text, Cell::of(Work::Json, 1024, 1, 16));
+        for connection in [0, 1, 99] {
+            for first in [0, 1, 255, 256, 1000] {
+                let [from, to] =
+                    [first, first + 16].map(|count| script.sent_length(connection, count));
+                let frames = script.outgoing(connection, from, to);
+                assert_eq!(frames.len() as u64, to - from);
+                assert_eq!(frames[0], 0xc1);
+            }
+        }
+    }
+
+    #[test]
     fn notices_an_echo_on_the_wrong_connection() {
-        let script = Script::new(Kind::Text, 128, 1);
+        let script = Script::new(Kind::Text, Cell::new(128, 1, 1));
         let bytes = echo(&script, 0, 1);
         assert!(script.check(1, 0, &bytes).is_err());
     }

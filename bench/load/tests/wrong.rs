@@ -1,40 +1,22 @@
 //! What a bad server does is found out.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::thread;
+mod common;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
-use load::{Cell, Error, Kind, Script, Waiting, echo, echo_once, open};
+use load::{Cell, Error, Kind, Offer, Script, Waiting, echo, echo_once, open};
 
-const ACCEPTED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
-    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-
-/// A server for one connection: reads the request, gives the answer, then does as told.
-fn server(answer: &'static [u8], then: fn(TcpStream)) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
-    let address = listener.local_addr().expect("its address");
-    thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a connection");
-        let mut request = BufReader::new(&stream);
-        let mut line = String::new();
-        while line != "\r\n" {
-            line.clear();
-            request.read_line(&mut line).expect("a request");
-        }
-        stream.write_all(answer).expect("an answer");
-        then(stream);
-    });
-    address
-}
+use common::{ACCEPTED, server};
 
 fn measure(then: fn(TcpStream)) -> Error {
     let cell = Cell::new(100, 1, 1);
-    let script = Script::new(Kind::Text, cell.size, cell.in_flight);
+    let script = Script::new(Kind::Text, cell);
     let moment = Duration::from_millis(10);
     let pid = std::process::id();
-    let address = server(ACCEPTED, then);
-    echo(address, pid, cell, &script, moment, moment, Waiting::Asleep).expect_err("an error")
+    let target = server(ACCEPTED, then).into();
+    echo(&target, pid, cell, &script, moment, moment, Waiting::Asleep).expect_err("an error")
 }
 
 /// The payload of the first message: its frame is 100 bytes and a header of 6.
@@ -96,18 +78,15 @@ fn a_lost_connection() {
 
 #[test]
 fn too_much() {
-    let mut connections = open(
-        server(ACCEPTED, |mut stream| {
-            let mut echo = vec![0x81, 100];
-            echo.extend(payload(&mut stream));
-            echo.push(0x81);
-            stream.write_all(&echo).expect("written");
-            let _ = stream.read(&mut [0]);
-        }),
-        1,
-    )
-    .expect("a connection");
-    let script = Script::new(Kind::Text, 100, 1);
+    let target = server(ACCEPTED, |mut stream| {
+        let mut echo = vec![0x81, 100];
+        echo.extend(payload(&mut stream));
+        echo.push(0x81);
+        stream.write_all(&echo).expect("written");
+        let _ = stream.read(&mut [0]);
+    });
+    let mut connections = open(&target.into(), Offer::Nothing, 1).expect("a connection");
+    let script = Script::new(Kind::Text, Cell::new(100, 1, 1));
     let error = echo_once(&mut connections, &script).expect_err("an error");
     assert!(matches!(error, Error::Surplus { connection: 0 }), "{error}");
 }
@@ -115,6 +94,6 @@ fn too_much() {
 #[test]
 fn a_refused_handshake() {
     let address = server(b"HTTP/1.1 404 Not Found\r\n\r\n", |_| {});
-    let error = open(address, 1).expect_err("an error");
+    let error = open(&address.into(), Offer::Nothing, 1).expect_err("an error");
     assert!(matches!(error, Error::Handshake(_)), "{error}");
 }

@@ -2,13 +2,14 @@
 
 use std::ops::RangeInclusive;
 
+use load::{Cell, Work};
 use serde::Serialize;
 
-use crate::peer::{PEERS, Role};
+use crate::peer::{LEADER, Mode, PEERS, Role};
 use crate::report::{self, Report};
 use crate::select::CELLS;
 
-/// A bound on the ratio to the floor.
+/// A bound on the ratio to the floor, of echoes.
 struct Bound {
     server: &'static str,
     sizes: RangeInclusive<usize>,
@@ -46,11 +47,11 @@ const BOUNDS: &[Bound] = &[
     bound("telsiz-recv", LARGE, 1, 1.05),
 ];
 
-/// No server of others may be ahead of this one beyond the interval of the two's ratio.
-const LEADER: &str = "telsiz";
-
 /// Resident bytes per idle connection, fresh or after an echo.
-const IDLE: &[(&str, f64)] = &[("telsiz", 1400.0)];
+const IDLE: &[(&str, Mode, f64)] = &[
+    ("telsiz", Mode::Plain, 1400.0),
+    ("telsiz", Mode::Deflate, 2048.0),
+];
 
 /// What became of one bound.
 #[derive(Debug, Serialize)]
@@ -106,8 +107,9 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
     for peer in PEERS.iter().filter(|peer| peer.role == Role::Theirs) {
         lead(report, peer.name, &mut verdicts);
     }
-    for (server, at_most) in IDLE {
-        idle(report, server, *at_most, &mut verdicts);
+    no_lead(report, &mut verdicts);
+    for (server, mode, at_most) in IDLE {
+        idle(report, server, *mode, *at_most, &mut verdicts);
     }
     verdicts
 }
@@ -116,12 +118,16 @@ fn ratios(report: &Report, bound: &Bound, verdicts: &mut Vec<Verdict>) {
     let Bound {
         server, at_most, ..
     } = bound;
-    let applies = |size, in_flight| bound.sizes.contains(&size) && bound.in_flight == in_flight;
+    let applies = |cell: &Cell| {
+        cell.work == Work::Echo
+            && bound.sizes.contains(&cell.size)
+            && bound.in_flight == cell.in_flight
+    };
     for cell in &report.cells {
         let Some(found) = cell.server(server) else {
             continue;
         };
-        if applies(cell.cell.size, cell.cell.in_flight) {
+        if applies(&cell.cell) {
             let ratio = found.ratio.median;
             let cell = cell.cell;
             verdicts.push(Verdict::new(
@@ -135,7 +141,7 @@ fn ratios(report: &Report, bound: &Bound, verdicts: &mut Vec<Verdict>) {
             .cells
             .iter()
             .any(|report| report.cell == *cell && report.server(server).is_some());
-        if applies(cell.size, cell.in_flight) && !measured {
+        if applies(cell) && !measured {
             verdicts.push(Verdict::not_measured(format!(
                 "{server} at {cell}: at most {at_most:.2} of the floor"
             )));
@@ -143,11 +149,15 @@ fn ratios(report: &Report, bound: &Bound, verdicts: &mut Vec<Verdict>) {
     }
 }
 
+/// No server of others may be ahead of [`LEADER`] beyond the interval of the two's ratio, if it did the same work.
 fn lead(report: &Report, other: &str, verdicts: &mut Vec<Verdict>) {
     for cell in &report.cells {
         let (Some(ours), Some(theirs)) = (cell.server(LEADER), cell.server(other)) else {
             continue;
         };
+        if theirs.uncompressed > 0.0 {
+            continue;
+        }
         let Some(ratio) = report::ratio(&ours.samples, &theirs.samples) else {
             continue;
         };
@@ -161,10 +171,39 @@ fn lead(report: &Report, other: &str, verdicts: &mut Vec<Verdict>) {
     }
 }
 
-fn idle(report: &Report, server: &str, at_most: f64, verdicts: &mut Vec<Verdict>) {
-    let text = format!("{server}: resident bytes per idle connection, at most {at_most:.0}");
+/// Where there is no bound on a ratio, others must have been there to be ahead of.
+fn no_lead(report: &Report, verdicts: &mut Vec<Verdict>) {
+    for cell in CELLS.iter().filter(|cell| cell.work != Work::Echo) {
+        let others = |name| {
+            PEERS
+                .iter()
+                .any(|peer| peer.role == Role::Theirs && peer.name == name)
+        };
+        let measured = report.cells.iter().any(|report| {
+            report.cell == *cell
+                && report.server(LEADER).is_some()
+                && report
+                    .servers
+                    .iter()
+                    .any(|server| others(server.server.name))
+        });
+        if !measured {
+            verdicts.push(Verdict::not_measured(format!(
+                "{LEADER} at {cell}: not above 1 of any other server"
+            )));
+        }
+    }
+}
+
+fn idle(report: &Report, server: &str, mode: Mode, at_most: f64, verdicts: &mut Vec<Verdict>) {
+    let about = match mode {
+        Mode::Deflate => " that agreed on compression",
+        Mode::Plain | Mode::Tls => "",
+    };
+    let text = format!("{server}: resident bytes per idle connection{about}, at most {at_most:.0}");
+    let mut found = report.idle.iter();
     verdicts.push(
-        match report.idle.iter().find(|idle| idle.server.name == server) {
+        match found.find(|idle| idle.server.name == server && idle.mode == mode) {
             Some(idle) => Verdict::new(
                 idle.fresh <= at_most && idle.after_echo <= at_most,
                 format!(
@@ -179,8 +218,6 @@ fn idle(report: &Report, server: &str, at_most: f64, verdicts: &mut Vec<Verdict>
 
 #[cfg(test)]
 mod tests {
-    use load::Cell;
-
     use super::*;
     use crate::report::tests::{name, report};
 
@@ -220,24 +257,43 @@ mod tests {
     }
 
     #[test]
+    fn in_compressed_cells_only_those_that_compress_can_be_ahead() {
+        let with = |uncompressed| {
+            let cell = Cell::of(Work::Json, 77, 7, 7);
+            let mut report = report(cell, &[("telsiz", &[1.0; 4]), ("yawc", &[0.9; 4])]);
+            report.cells[0].servers[1].uncompressed = uncompressed;
+            outcome(&report)
+        };
+        assert_eq!(with(0.0), [Outcome::Missed]);
+        assert_eq!(with(1.0), []);
+    }
+
+    #[test]
     fn idle_memory_is_bound_fresh_and_after_an_echo() {
-        let with = |fresh, after_echo| {
+        let with = |mode, fresh, after_echo| {
             let mut report = report(Cell::new(20, 7, 7), &[]);
             report.idle.push(report::Idle {
                 server: name("telsiz"),
+                mode,
                 fresh,
                 after_echo,
             });
             outcome(&report)
         };
-        assert_eq!(with(1400.0, 1400.0), [Outcome::Met]);
-        assert_eq!(with(1400.0, 1401.0), [Outcome::Missed]);
+        for (mode, most) in [(Mode::Plain, 1400.0), (Mode::Deflate, 2048.0)] {
+            assert_eq!(with(mode, most, most), [Outcome::Met]);
+            assert_eq!(with(mode, most, most + 1.0), [Outcome::Missed]);
+            assert_eq!(with(mode, most + 1.0, most), [Outcome::Missed]);
+        }
     }
 
     #[test]
     fn every_default_cell_has_a_bound_and_counts_when_it_is_missing() {
         let verdicts = judge(&report(Cell::new(20, 7, 7), &[]));
-        assert_eq!(verdicts.len(), 2 * CELLS.len() + IDLE.len());
+        let echoes = CELLS.iter().filter(|cell| cell.work == Work::Echo).count();
+        let others = CELLS.len() - echoes;
+        assert!(others >= 4);
+        assert_eq!(verdicts.len(), 2 * echoes + others + IDLE.len());
         assert!(!hold(&verdicts, false));
         let mut verdicts = vec![Verdict::new(true, String::new())];
         assert!(hold(&verdicts, true));

@@ -6,9 +6,12 @@ use std::process::{self, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use load::Target;
+
 use crate::Error;
+use crate::certificate::Certificate;
 use crate::options::Options;
-use crate::peer::{ADDRESS, Peer, Port};
+use crate::peer::{ADDRESS, CERTIFICATE, Home, KEY, Mode, Peer, Port};
 
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -16,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A running server. It is killed when this is dropped.
 pub(crate) struct Child {
     pub(crate) peer: &'static Peer,
-    pub(crate) address: SocketAddr,
+    pub(crate) mode: Mode,
+    pub(crate) target: Target,
     process: Process,
 }
 
@@ -32,12 +36,26 @@ impl Drop for Process {
 }
 
 impl Child {
-    /// Starts a server on the processor that this thread runs on and waits until it accepts connections.
-    pub(crate) fn start(peer: &'static Peer, options: &Options) -> Result<Self, Error> {
-        Self::start_inner(peer, options).map_err(|error| format!("{}: {error}", peer.name).into())
+    /// Starts a server on the processor that this thread runs on and waits until it accepts connections. The certificate
+    /// is for a mode with TLS.
+    pub(crate) fn start(
+        peer: &'static Peer,
+        mode: Mode,
+        certificate: Option<&Certificate>,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        Self::start_inner(peer, mode, certificate, options)
+            .map_err(|error| format!("{}: {error}", peer.name).into())
     }
 
-    fn start_inner(peer: &'static Peer, options: &Options) -> Result<Self, Error> {
+    fn start_inner(
+        peer: &'static Peer,
+        mode: Mode,
+        certificate: Option<&Certificate>,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let flags = peer.flags(mode).ok_or("it cannot do that")?;
+        let certificate = certificate.filter(|_| mode == Mode::Tls);
         let asked = match peer.port {
             Port::Printed => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             Port::Given => TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?,
@@ -45,13 +63,17 @@ impl Child {
         let mut command = Command::new("setpriv");
         // The kernel ends the server should this program be killed.
         command.args(["--pdeathsig", "KILL", "--"]);
+        if peer.home == Home::Node {
+            command.arg("node");
+        }
         command.arg(options.binary(peer));
-        for arg in peer.args {
-            if *arg == ADDRESS {
-                command.arg(asked.to_string());
-            } else {
-                command.arg(arg);
-            }
+        for arg in peer.args.iter().chain(flags) {
+            match (*arg, certificate) {
+                (ADDRESS, _) => command.arg(asked.to_string()),
+                (CERTIFICATE, Some(certificate)) => command.arg(&certificate.chain),
+                (KEY, Some(certificate)) => command.arg(&certificate.key),
+                _ => command.arg(arg),
+            };
         }
         command.stdin(Stdio::null());
         command.stdout(match peer.port {
@@ -84,7 +106,11 @@ impl Child {
         }
         Ok(Self {
             peer,
-            address,
+            mode,
+            target: Target {
+                address,
+                tls: certificate.map(|certificate| certificate.trust.clone()),
+            },
             process,
         })
     }

@@ -1,20 +1,23 @@
 //! Resident memory of idle connections: the slope between few and many, so that what a server takes once and for all
 //! does not count.
 
-use load::{Script, echo_once, open, process};
+use load::{Cell, Script, Work, echo_once, open, process};
 
 use crate::Error;
 use crate::child::Child;
 use crate::options::Options;
-use crate::peer::Peer;
+use crate::peer::{Mode, Peer};
 use crate::pin;
 use crate::report::{Failure, Idle, Report};
 
 const FEW: usize = 2_000;
 const MANY: usize = 15_000;
 
-/// The message that is echoed once on each connection.
-const SIZE: usize = 128;
+/// The message that is echoed once on each connection, and the one with compression.
+const ECHOES: [(Mode, Cell); 2] = [
+    (Mode::Plain, Cell::new(128, 1, 1)),
+    (Mode::Deflate, Cell::of(Work::Json, 1024, 1, 1)),
+];
 
 /// Measures each server, started anew so that nothing it did before counts, and fills the report.
 pub(crate) fn run(
@@ -22,36 +25,47 @@ pub(crate) fn run(
     peers: &[&'static Peer],
     report: &mut Report,
 ) -> Result<(), Error> {
-    let script = Script::new(options.kind.into(), SIZE, 1);
-    for peer in peers {
-        let measured = slope(options, peer, None)
-            .and_then(|fresh| Ok((fresh, slope(options, peer, Some(&script))?)));
-        match measured {
-            Ok((fresh, after_echo)) => report.idle.push(Idle {
-                server: (*peer).into(),
-                fresh,
-                after_echo,
-            }),
-            Err(error) => report.failures.push(Failure {
-                server: peer.name,
-                during: "idle connections".into(),
-                error: error.to_string(),
-            }),
+    for (mode, cell) in ECHOES {
+        let script = Script::new(options.kind.into(), cell);
+        for peer in peers.iter().filter(|peer| peer.flags(mode).is_some()) {
+            let slope = |echo| slope(options, peer, mode, &script, echo);
+            match slope(false).and_then(|fresh| Ok((fresh, slope(true)?))) {
+                Ok((fresh, after_echo)) => report.idle.push(Idle {
+                    server: (*peer).into(),
+                    mode,
+                    fresh,
+                    after_echo,
+                }),
+                Err(error) => report.failures.push(Failure {
+                    server: peer.name,
+                    during: match mode {
+                        Mode::Deflate => "idle connections that compress".into(),
+                        Mode::Plain | Mode::Tls => "idle connections".into(),
+                    },
+                    error: error.to_string(),
+                }),
+            }
         }
     }
     Ok(())
 }
 
-/// Bytes per connection, with an echo on each if there is a script.
-fn slope(options: &Options, peer: &'static Peer, script: Option<&Script>) -> Result<f64, Error> {
+/// Bytes per connection, with or without an echo on each.
+fn slope(
+    options: &Options,
+    peer: &'static Peer,
+    mode: Mode,
+    script: &Script,
+    echo: bool,
+) -> Result<f64, Error> {
     pin::to(options.server_cpu)?;
-    let server = Child::start(peer, options)?;
+    let server = Child::start(peer, mode, None, options)?;
     pin::to(options.load_cpu)?;
     let mut connections = Vec::with_capacity(MANY);
     let mut grow = |count: usize| -> Result<f64, Error> {
         let first = connections.len();
-        connections.extend(open(server.address, count - first)?);
-        if let Some(script) = script {
+        connections.extend(open(&server.target, script.offer(), count - first)?);
+        if echo {
             echo_once(&mut connections[first..], script)?;
         }
         Ok(process::resident(server.pid())? as f64)

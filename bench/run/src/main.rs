@@ -1,6 +1,7 @@
 //! Measures the echo servers against each other: see `bench/README.md`.
 
 mod bounds;
+mod certificate;
 mod child;
 mod idle;
 mod machine;
@@ -18,7 +19,9 @@ use std::fs;
 use std::process::ExitCode;
 
 use clap::Parser;
+use load::{Cell, Work};
 
+use crate::certificate::Certificate;
 use crate::child::Child;
 use crate::options::Options;
 use crate::peer::Peer;
@@ -40,19 +43,24 @@ fn main() -> ExitCode {
 /// Whether nothing went wrong and, if asked for, all bounds are met.
 fn run(options: &Options) -> Result<bool, Error> {
     let cells = select::cells(&options.cells)?;
-    let peers = built(options)?;
+    let peers = built(options, &cells)?;
     machine::raise_file_limit()?;
+    let mut report = Report::new(options);
 
+    let certificate = cells
+        .iter()
+        .any(|cell| cell.work == Work::Tls)
+        .then(|| Certificate::create(&options.folder()))
+        .transpose()?;
     // Children inherit the processor they are started on.
     pin::to(options.server_cpu)?;
-    let servers = peers
-        .iter()
-        .map(|peer| Child::start(peer, options))
+    let servers = select::servers(&peers, &cells)
+        .map(|(peer, mode)| Child::start(peer, mode, certificate.as_ref(), options))
         .collect::<Result<Vec<_>, _>>()?;
     pin::to(options.load_cpu)?;
-    let mut report = Report::new(options);
     rounds::run(options, &cells, &servers, &mut report)?;
     drop(servers);
+    drop(certificate);
     if options.idle() {
         idle::run(options, &peers, &mut report)?;
     }
@@ -70,12 +78,14 @@ fn run(options: &Options) -> Result<bool, Error> {
 }
 
 /// The servers that were chosen, as far as they are built.
-fn built(options: &Options) -> Result<Vec<&'static Peer>, Error> {
+fn built(options: &Options, cells: &[Cell]) -> Result<Vec<&'static Peer>, Error> {
     let mut built = Vec::new();
-    for peer in select::peers(&options.servers)? {
-        if options.binary(peer).exists() {
+    for peer in select::peers(&options.servers, cells)? {
+        if options.is_built(peer) {
             built.push(peer);
-        } else if peer.is_floor() || options.servers.iter().any(|name| name == peer.name) {
+        } else if select::is_needed(peer, cells)
+            || options.servers.iter().any(|name| name == peer.name)
+        {
             return Err(format!("{} is not built: see bench/README.md", peer.name).into());
         } else {
             eprintln!("{} is not built and left out", peer.name);

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -15,11 +15,12 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
 
-    /// Cells to run, SIZE/CONNECTIONS/IN_FLIGHT, comma-separated; `*` stands for any text, as in `128/*/16`.
+    /// Cells to run, SIZE/CONNECTIONS/IN_FLIGHT with or without `json-`, `tls-` or `open-` in front, comma-separated;
+    /// `*` stands for any text, as in `128/*/16`.
     #[arg(long, value_delimiter = ',', value_name = "CELLS")]
     pub(crate) cells: Vec<String>,
 
-    /// Servers to run beside the floor, comma-separated; `*` stands for any text.
+    /// Servers to run beside those that the others are divided by, comma-separated; `*` stands for any text.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub(crate) servers: Vec<String>,
 
@@ -31,7 +32,7 @@ pub(crate) struct Options {
     #[arg(long)]
     spin: bool,
 
-    /// What the messages are.
+    /// What the messages are, in all cells but those of `json-`.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) kind: Kind,
 
@@ -109,17 +110,34 @@ impl Options {
         self.idle || (self.cells.is_empty() && !self.no_idle)
     }
 
-    /// Where the program of a server is, built or not.
-    pub(crate) fn binary(&self, peer: &Peer) -> PathBuf {
+    /// Where the servers are.
+    pub(crate) fn folder(&self) -> PathBuf {
         let beside = || {
             let own = std::env::current_exe().unwrap_or_default();
             own.parent().map(PathBuf::from).unwrap_or_default()
         };
-        let dir = self.bin_dir.clone().unwrap_or_else(beside);
+        self.bin_dir.clone().unwrap_or_else(beside)
+    }
+
+    /// Where the program of a server is, built or not.
+    pub(crate) fn binary(&self, peer: &Peer) -> PathBuf {
         match (peer.home, &self.telsiz) {
-            (Home::Bench, _) => dir.join(peer.binary),
+            (Home::Bench, _) => self.folder().join(peer.binary),
             (Home::Telsiz, Some(file)) => file.clone(),
-            (Home::Telsiz, None) => dir.join("../telsiz/release").join(peer.binary),
+            (Home::Telsiz, None) => self.folder().join("../telsiz/release").join(peer.binary),
+            (Home::Node, _) => {
+                let servers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../servers");
+                servers.join(peer.binary)
+            }
+        }
+    }
+
+    /// Whether a server can be started.
+    pub(crate) fn is_built(&self, peer: &Peer) -> bool {
+        let binary = self.binary(peer);
+        match peer.home {
+            Home::Bench | Home::Telsiz => binary.exists(),
+            Home::Node => binary.with_file_name("node_modules").exists(),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The servers that are measured: the one table to add another to.
 
+use load::Work;
+use serde::Serialize;
+
 /// One server.
 #[derive(Debug)]
 pub(crate) struct Peer {
@@ -13,13 +16,19 @@ pub(crate) struct Peer {
     pub(crate) binary: &'static str,
     /// Its arguments; [`ADDRESS`] stands for where it listens.
     pub(crate) args: &'static [&'static str],
+    /// What is added for it to compress, if it can.
+    deflate: Option<&'static [&'static str]>,
+    /// What is added for it to serve TLS, if it can; [`CERTIFICATE`] and [`KEY`] stand for files.
+    tls: Option<&'static [&'static str]>,
     pub(crate) port: Port,
     /// In the chart: to be told from the others on white and on black.
     pub(crate) colour: &'static str,
 }
 
-/// Replaced by an address in [`Peer::args`].
+/// Replaced in arguments by an address, and by the files of a certificate and its key.
 pub(crate) const ADDRESS: &str = "ADDRESS";
+pub(crate) const CERTIFICATE: &str = "CERTIFICATE";
+pub(crate) const KEY: &str = "KEY";
 
 /// What a server is measured for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +41,27 @@ pub(crate) enum Role {
     Theirs,
 }
 
-/// Which workspace a program is built in.
+/// How a server is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    /// TCP; it is not asked to compress, and as far as it can be told it would not.
+    Plain,
+    /// TCP, and it compresses if a client asks for that.
+    Deflate,
+    /// TLS.
+    Tls,
+}
+
+/// Where a program comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Home {
-    /// This one.
+    /// This workspace.
     Bench,
     /// The one that ships.
     Telsiz,
+    /// A folder in `servers`, for Node.
+    Node,
 }
 
 /// Who chooses the port.
@@ -54,13 +77,51 @@ impl Peer {
     pub(crate) fn is_floor(&self) -> bool {
         self.role == Role::Floor
     }
+
+    /// What is added to its arguments in a mode, if it has that.
+    pub(crate) fn flags(&self, mode: Mode) -> Option<&'static [&'static str]> {
+        match mode {
+            Mode::Plain => Some(&[]),
+            Mode::Deflate => self.deflate,
+            Mode::Tls => self.tls,
+        }
+    }
+
+    /// How it is started for some work, if it can do that. Connections are opened by clients that ask for compression,
+    /// so those that can agree to it.
+    pub(crate) fn mode(&self, work: Work) -> Option<Mode> {
+        let modes: &[Mode] = match work {
+            Work::Echo => &[Mode::Plain],
+            Work::Json => &[Mode::Deflate],
+            Work::Tls => &[Mode::Tls],
+            Work::Open => &[Mode::Deflate, Mode::Plain],
+        };
+        modes
+            .iter()
+            .copied()
+            .find(|mode| self.flags(*mode).is_some())
+    }
 }
+
+/// The server that some work of all others is divided by: the floor, or ours where the floor cannot do the work.
+pub(crate) fn reference(work: Work) -> &'static str {
+    match work {
+        Work::Echo | Work::Open => FLOOR,
+        Work::Json | Work::Tls => LEADER,
+    }
+}
+
+const FLOOR: &str = "floor";
+
+/// The one of ours that no server of others may be ahead of.
+pub(crate) const LEADER: &str = "telsiz";
 
 /// All servers, the floor first.
 pub(crate) const PEERS: &[Peer] = &[
     Peer {
         role: Role::Floor,
-        ..peer("floor", "echo-floor")
+        tls: None,
+        ..peer(FLOOR, "echo-floor")
     },
     Peer {
         role: Role::Ours,
@@ -75,18 +136,21 @@ pub(crate) const PEERS: &[Peer] = &[
             "--max-message-size",
             "16777216",
         ],
+        deflate: Some(&["--deflate", "on"]),
+        tls: Some(&["--tls-cert", CERTIFICATE, "--tls-key", KEY]),
         port: Port::Given,
         colour: "#e8590c",
-        ..peer("telsiz", "telsiz")
+        ..peer(LEADER, "telsiz")
     },
     Peer {
         role: Role::Ours,
+        deflate: DEFLATE,
         colour: "#f2a541",
         ..peer("telsiz-recv", "telsiz-recv")
     },
     Peer {
         package: Some("tokio-tungstenite"),
-        args: &["--tuned", ADDRESS],
+        args: &[ADDRESS, "--tuned"],
         colour: "#1c7ed6",
         ..peer("tungstenite-tuned", "echo-tungstenite")
     },
@@ -107,10 +171,28 @@ pub(crate) const PEERS: &[Peer] = &[
     },
     Peer {
         package: Some("yawc"),
+        deflate: DEFLATE,
         colour: "#0c99a8",
         ..peer("yawc", "echo-yawc")
     },
+    Peer {
+        package: Some("sockudo-ws"),
+        deflate: DEFLATE,
+        colour: "#c2255c",
+        ..peer("sockudo-ws", "echo-sockudo-ws")
+    },
+    Peer {
+        package: Some("ws"),
+        home: Home::Node,
+        deflate: DEFLATE,
+        colour: "#868e96",
+        ..peer("npm-ws", "npm-ws/main.js")
+    },
 ];
+
+/// What the servers in this workspace take, those in Node too.
+const DEFLATE: Option<&[&str]> = Some(&["--deflate"]);
+const TLS: Option<&[&str]> = Some(&["--tls", CERTIFICATE, KEY]);
 
 const fn peer(name: &'static str, binary: &'static str) -> Peer {
     Peer {
@@ -120,17 +202,25 @@ const fn peer(name: &'static str, binary: &'static str) -> Peer {
         home: Home::Bench,
         binary,
         args: &[ADDRESS],
+        deflate: None,
+        tls: TLS,
         port: Port::Printed,
         colour: "#868e96",
     }
 }
 
-/// The version of a crate that this workspace is locked to.
+/// The version of a crate, or of a package of npm, that this workspace is locked to.
 pub(crate) fn version(package: &str) -> Option<&'static str> {
-    let lock = include_str!("../../Cargo.lock");
-    let entry = format!("name = \"{package}\"\nversion = \"");
-    let (_, rest) = lock.split_once(&entry)?;
-    rest.split_once('"').map(|(version, _)| version)
+    let crates = include_str!("../../Cargo.lock");
+    let packages = include_str!("../../servers/npm-ws/package-lock.json");
+    let found = |lock: &'static str, entry: &str| {
+        let (_, rest) = lock.split_once(entry)?;
+        rest.split_once('"').map(|(version, _)| version)
+    };
+    found(crates, &format!("name = \"{package}\"\nversion = \"")).or_else(|| {
+        let entry = format!("\"node_modules/{package}\": {{\n      \"version\": \"");
+        found(packages, &entry)
+    })
 }
 
 #[cfg(test)]
@@ -152,5 +242,16 @@ mod tests {
             }
         }
         assert_eq!(version("no such crate"), None);
+    }
+
+    #[test]
+    fn every_reference_is_a_server_that_does_the_work() {
+        for work in [Work::Echo, Work::Json, Work::Tls, Work::Open] {
+            let peer = PEERS.iter().find(|peer| peer.name == reference(work));
+            assert!(
+                peer.is_some_and(|peer| peer.mode(work).is_some()),
+                "{work:?}"
+            );
+        }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use crate::bounds::Verdict;
 use crate::machine::Machine;
 use crate::options::{Kind, Options};
-use crate::peer::{self, Peer};
+use crate::peer::{self, Mode, Peer};
 use crate::stats::{self, Estimate};
 
 /// A whole run.
@@ -20,6 +20,8 @@ pub(crate) struct Report {
     pub(crate) others: f64,
     pub(crate) cells: Vec<CellReport>,
     pub(crate) idle: Vec<Idle>,
+    /// Servers that declined the compression of a cell.
+    pub(crate) left_out: Vec<Failure>,
     pub(crate) failures: Vec<Failure>,
     pub(crate) verdicts: Vec<Verdict>,
 }
@@ -29,6 +31,8 @@ pub(crate) struct Report {
 pub(crate) struct CellReport {
     #[serde(serialize_with = "as_text")]
     pub(crate) cell: Cell,
+    /// The server that the others are divided by: the first.
+    pub(crate) reference: &'static str,
     pub(crate) servers: Vec<ServerReport>,
 }
 
@@ -41,7 +45,11 @@ pub(crate) struct ServerReport {
     pub(crate) cpu_ns_per_message: f64,
     /// The median.
     pub(crate) messages_per_second: f64,
-    /// Of processor time per message to the floor's in the same round.
+    /// The median of the bytes of an echo, or of the answer to a handshake.
+    pub(crate) bytes_per_message: f64,
+    /// How many messages were not compressed although that was agreed on, from 0 to 1: the median.
+    pub(crate) uncompressed: f64,
+    /// Of processor time per message to that of the reference in the same round.
     pub(crate) ratio: Estimate,
     pub(crate) samples: Vec<Sample>,
 }
@@ -54,12 +62,15 @@ pub(crate) struct Name {
     pub(crate) version: Option<&'static str>,
 }
 
-/// One measurement; the floor's is the mean of its two in a round.
+/// One measurement; that of a reference is the mean of its two in a round. In cells without messages it is connections that
+/// are counted.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Sample {
     pub(crate) round: u32,
     pub(crate) cpu_ns_per_message: f64,
     pub(crate) messages_per_second: f64,
+    pub(crate) bytes_per_message: f64,
+    pub(crate) uncompressed: f64,
 }
 
 /// Resident memory of a server, bytes per idle connection.
@@ -67,6 +78,8 @@ pub(crate) struct Sample {
 pub(crate) struct Idle {
     #[serde(flatten)]
     pub(crate) server: Name,
+    /// Whether compression was agreed on, and the echo compressed.
+    pub(crate) mode: Mode,
     /// After the handshake.
     pub(crate) fresh: f64,
     /// After one echo on each.
@@ -92,6 +105,7 @@ impl Report {
             others: 0.0,
             cells: Vec::new(),
             idle: Vec::new(),
+            left_out: Vec::new(),
             failures: Vec::new(),
             verdicts: Vec::new(),
         }
@@ -99,27 +113,39 @@ impl Report {
 }
 
 impl CellReport {
+    pub(crate) fn new(cell: Cell) -> Self {
+        Self {
+            cell,
+            reference: peer::reference(cell.work),
+            servers: Vec::new(),
+        }
+    }
+
     pub(crate) fn server(&self, name: &str) -> Option<&ServerReport> {
         self.servers
             .iter()
             .find(|report| report.server.name == name)
     }
 
-    /// Adds a server, whose samples are paired with the floor's; none without a sample.
-    pub(crate) fn add(&mut self, server: Name, floor: &[Sample], samples: Vec<Sample>) {
+    /// Adds a server, whose samples are paired with those of the reference; none without a sample.
+    pub(crate) fn add(&mut self, server: Name, reference: &[Sample], samples: Vec<Sample>) {
         let all = |value: fn(&Sample) -> f64| {
             let values: Vec<f64> = samples.iter().map(value).collect();
             stats::median(&values)
         };
-        if let (Some(cpu), Some(rate), Some(ratio)) = (
+        if let (Some(cpu), Some(rate), Some(bytes), Some(uncompressed), Some(ratio)) = (
             all(|sample| sample.cpu_ns_per_message),
             all(|sample| sample.messages_per_second),
-            ratio(&samples, floor),
+            all(|sample| sample.bytes_per_message),
+            all(|sample| sample.uncompressed),
+            ratio(&samples, reference),
         ) {
             self.servers.push(ServerReport {
                 server,
                 cpu_ns_per_message: cpu,
                 messages_per_second: rate,
+                bytes_per_message: bytes,
+                uncompressed,
                 ratio,
                 samples,
             });
@@ -146,15 +172,20 @@ impl Sample {
             round,
             cpu_ns_per_message: measured.cpu.as_nanos() as f64 / messages,
             messages_per_second: messages / measured.elapsed.as_secs_f64(),
+            bytes_per_message: measured.bytes as f64 / messages,
+            uncompressed: measured.uncompressed as f64 / messages,
         }
     }
 
     /// The mean of two of one round.
     pub(crate) fn mean(self, other: Self) -> Self {
+        let mean = |value: fn(&Self) -> f64| f64::midpoint(value(&self), value(&other));
         Self {
             round: self.round,
-            cpu_ns_per_message: f64::midpoint(self.cpu_ns_per_message, other.cpu_ns_per_message),
-            messages_per_second: f64::midpoint(self.messages_per_second, other.messages_per_second),
+            cpu_ns_per_message: mean(|sample| sample.cpu_ns_per_message),
+            messages_per_second: mean(|sample| sample.messages_per_second),
+            bytes_per_message: mean(|sample| sample.bytes_per_message),
+            uncompressed: mean(|sample| sample.uncompressed),
         }
     }
 }
@@ -184,6 +215,8 @@ pub(crate) mod tests {
                 round,
                 cpu_ns_per_message: *cpu,
                 messages_per_second: 1e9 / cpu,
+                bytes_per_message: 100.0,
+                uncompressed: 0.0,
             })
             .collect()
     }
@@ -195,14 +228,11 @@ pub(crate) mod tests {
         }
     }
 
-    /// One cell, the servers with their processor times; the floor first.
+    /// One cell, the servers with their processor times; the reference first.
     pub(crate) fn report(cell: Cell, servers: &[(&'static str, &[f64])]) -> Report {
         use clap::Parser;
         let mut report = Report::new(&Options::parse_from(["bench"]));
-        let mut all = CellReport {
-            cell,
-            servers: Vec::new(),
-        };
+        let mut all = CellReport::new(cell);
         for (server, cpu) in servers {
             all.add(name(server), &samples(servers[0].1), samples(cpu));
         }

@@ -3,18 +3,19 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use load::{Cell, Error as LoadError, Script, process};
+use load::{Cell, Error as LoadError, Measured, Script, Work, process};
 
 use crate::Error;
 use crate::child::Child;
 use crate::machine;
 use crate::options::Options;
+use crate::peer::{PEERS, Role, reference};
 use crate::report::{CellReport, Failure, Report, Sample};
 
 /// Before each measurement, not counted.
 const WARM_UP: Duration = Duration::from_millis(50);
 
-/// Measures and fills the report. The floor comes first among the servers.
+/// Measures and fills the report.
 pub(crate) fn run(
     options: &Options,
     cells: &[Cell],
@@ -22,65 +23,128 @@ pub(crate) fn run(
     report: &mut Report,
 ) -> Result<(), Error> {
     let cpus = Occupied::now(options, servers)?;
-    let (floor, others) = servers.split_first().ok_or("no server to measure")?;
-    let scripts: Vec<Script> = cells
+    let mut runs = cells
         .iter()
-        .map(|cell| Script::new(options.kind.into(), cell.size, cell.in_flight))
-        .collect();
-    // By cell, then by server, the floor first.
-    let mut samples = vec![vec![Vec::new(); servers.len()]; cells.len()];
+        .map(|cell| Run::new(options, *cell, servers))
+        .collect::<Result<Vec<_>, _>>()?;
     for round in 0..options.rounds {
-        for ((cell, script), samples) in cells.iter().zip(&scripts).zip(&mut samples) {
-            let measure = |server: &Child| {
-                progress(options, round, *cell, server.peer.name);
-                load::echo(
-                    server.address,
-                    server.pid(),
-                    *cell,
-                    script,
-                    WARM_UP,
-                    options.duration(),
-                    options.waiting(),
-                )
-                .map(|measured| Sample::new(round, measured))
-            };
-            let at_floor = |error: LoadError| format!("{} at {cell}: {error}", floor.peer.name);
-            let first = measure(floor).map_err(at_floor)?;
-            let mut order: Vec<usize> = (0..others.len()).collect();
-            fastrand::shuffle(&mut order);
-            for index in order {
-                let server = &others[index];
-                match measure(server) {
-                    Ok(sample) => samples[index + 1].push(sample),
-                    Err(error) => {
-                        let failure = Failure {
-                            server: server.peer.name,
-                            during: format!("{cell}, round {}", round + 1),
-                            error: error.to_string(),
-                        };
-                        eprintln!("\n{} at {}: {error}", failure.server, failure.during);
-                        report.failures.push(failure);
-                    }
-                }
-            }
-            let last = measure(floor).map_err(at_floor)?;
-            samples[0].push(first.mean(last));
+        for run in &mut runs {
+            run.round(options, round, report)?;
         }
     }
     progress_end();
     report.others = cpus.by_others(&Occupied::now(options, servers)?);
-    for (cell, samples) in cells.iter().zip(samples) {
-        let mut all = CellReport {
-            cell: *cell,
-            servers: Vec::new(),
-        };
-        let floor = samples[0].clone();
-        for (server, samples) in servers.iter().zip(samples) {
-            all.add(server.peer.into(), &floor, samples);
-        }
-        report.cells.push(all);
-    }
+    report.cells.extend(runs.into_iter().map(Run::finish));
     Ok(())
+}
+
+/// A cell and all servers that do its work.
+struct Run<'a> {
+    cell: Cell,
+    script: Script,
+    /// What the others are divided by.
+    reference: Lane<'a>,
+    others: Vec<Lane<'a>>,
+}
+
+struct Lane<'a> {
+    server: &'a Child,
+    samples: Vec<Sample>,
+}
+
+impl<'a> Run<'a> {
+    fn new(options: &Options, cell: Cell, servers: &'a [Child]) -> Result<Self, Error> {
+        let lanes = servers
+            .iter()
+            .filter(|server| server.peer.mode(cell.work) == Some(server.mode))
+            .map(|server| Lane {
+                server,
+                samples: Vec::new(),
+            });
+        let name = reference(cell.work);
+        let (mut reference, others): (Vec<_>, Vec<_>) =
+            lanes.partition(|lane| lane.server.peer.name == name);
+        Ok(Self {
+            cell,
+            script: Script::new(options.kind.into(), cell),
+            reference: reference.pop().ok_or("no server to measure")?,
+            others,
+        })
+    }
+
+    /// Every server once, in random order, the reference first and last.
+    fn round(&mut self, options: &Options, round: u32, report: &mut Report) -> Result<(), Error> {
+        let (cell, script) = (self.cell, &self.script);
+        let measure = |server: &Child| {
+            progress(options, round, cell, server.peer.name);
+            measure(options, cell, script, server).map(|measured| Sample::new(round, measured))
+        };
+        let reference = self.reference.server;
+        let at_reference = |error: LoadError| format!("{} at {cell}: {error}", reference.peer.name);
+        let first = measure(reference).map_err(at_reference)?;
+        fastrand::shuffle(&mut self.others);
+        let mut declined = Vec::new();
+        for lane in &mut self.others {
+            let name = lane.server.peer.name;
+            match measure(lane.server) {
+                Ok(sample) => lane.samples.push(sample),
+                Err(LoadError::Declined(error)) if lane.server.peer.role == Role::Theirs => {
+                    eprintln!("\n{name} is left out of {cell}: {error}");
+                    declined.push(name);
+                    report.left_out.push(Failure {
+                        server: name,
+                        during: cell.to_string(),
+                        error,
+                    });
+                }
+                Err(error) => {
+                    let failure = Failure {
+                        server: name,
+                        during: format!("{cell}, round {}", round + 1),
+                        error: error.to_string(),
+                    };
+                    eprintln!("\n{} at {}: {error}", failure.server, failure.during);
+                    report.failures.push(failure);
+                }
+            }
+        }
+        self.others
+            .retain(|lane| !declined.contains(&lane.server.peer.name));
+        let last = measure(reference).map_err(at_reference)?;
+        self.reference.samples.push(first.mean(last));
+        Ok(())
+    }
+
+    fn finish(mut self) -> CellReport {
+        let place = |lane: &Lane| {
+            PEERS
+                .iter()
+                .position(|peer| peer.name == lane.server.peer.name)
+        };
+        self.others.sort_by_key(place);
+        let mut report = CellReport::new(self.cell);
+        let reference = self.reference.samples.clone();
+        for lane in std::iter::once(self.reference).chain(self.others) {
+            report.add(lane.server.peer.into(), &reference, lane.samples);
+        }
+        report
+    }
+}
+
+fn measure(
+    options: &Options,
+    cell: Cell,
+    script: &Script,
+    server: &Child,
+) -> Result<Measured, LoadError> {
+    let (target, pid) = (&server.target, server.pid());
+    let (duration, waiting) = (options.duration(), options.waiting());
+    match cell.work {
+        Work::Open => load::handshakes(target, pid, cell, WARM_UP, duration, waiting),
+        Work::Echo | Work::Json | Work::Tls => {
+            load::echo(target, pid, cell, script, WARM_UP, duration, waiting)
+        }
+    }
 }
 
 /// Who has had the two processors up to a moment.

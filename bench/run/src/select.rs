@@ -1,9 +1,9 @@
 //! Which cells and servers run.
 
-use load::Cell;
+use load::{Cell, Work};
 
 use crate::Error;
-use crate::peer::{PEERS, Peer};
+use crate::peer::{Mode, PEERS, Peer, reference};
 
 const KIB: usize = 1024;
 
@@ -23,6 +23,10 @@ pub(crate) const CELLS: &[Cell] = &[
     Cell::new(KIB, 1000, 16),
     Cell::new(16 * KIB, 100, 1),
     Cell::new(KIB * KIB, 8, 1),
+    Cell::of(Work::Json, KIB, 100, 1),
+    Cell::of(Work::Json, 16 * KIB, 100, 1),
+    Cell::of(Work::Tls, KIB, 100, 1),
+    Cell::of(Work::Open, 0, 32, 1),
 ];
 
 /// The cells that match one of the patterns, or all if there is none. A pattern that is itself a cell is taken even
@@ -50,8 +54,24 @@ pub(crate) fn cells(patterns: &[String]) -> Result<Vec<Cell>, Error> {
     Ok(chosen)
 }
 
-/// The servers that match one of the patterns, or all if there is none; the floor always.
-pub(crate) fn peers(patterns: &[String]) -> Result<Vec<&'static Peer>, Error> {
+/// Whether a server is there whatever is chosen: the floor, and those that others are divided by.
+pub(crate) fn is_needed(peer: &Peer, cells: &[Cell]) -> bool {
+    peer.is_floor() || cells.iter().any(|cell| reference(cell.work) == peer.name)
+}
+
+/// Every server in each mode that one of the cells needs.
+pub(crate) fn servers(
+    peers: &[&'static Peer],
+    cells: &[Cell],
+) -> impl Iterator<Item = (&'static Peer, Mode)> {
+    [Mode::Plain, Mode::Deflate, Mode::Tls]
+        .into_iter()
+        .flat_map(|mode| peers.iter().map(move |peer| (*peer, mode)))
+        .filter(|(peer, mode)| cells.iter().any(|cell| peer.mode(cell.work) == Some(*mode)))
+}
+
+/// The servers that match one of the patterns, or all if there is none; those that are needed always.
+pub(crate) fn peers(patterns: &[String], cells: &[Cell]) -> Result<Vec<&'static Peer>, Error> {
     if let Some(pattern) = patterns
         .iter()
         .find(|pattern| !PEERS.iter().any(|peer| matches(pattern, peer.name)))
@@ -65,7 +85,7 @@ pub(crate) fn peers(patterns: &[String]) -> Result<Vec<&'static Peer>, Error> {
     }
     let chosen = |peer: &&Peer| {
         patterns.is_empty()
-            || peer.is_floor()
+            || is_needed(peer, cells)
             || patterns.iter().any(|pattern| matches(pattern, peer.name))
     };
     Ok(PEERS.iter().filter(chosen).collect())
@@ -115,13 +135,38 @@ mod tests {
             chosen(&["128/*/16", "128/100/16", "20/3/4"]),
             ["128/1/16", "128/100/16", "128/1000/16", "20/3/4"]
         );
+        assert_eq!(chosen(&["json-*"]), ["json-1024/100/1", "json-16384/100/1"]);
         assert!(cells(&["7/*".into()]).is_err());
     }
 
     #[test]
-    fn the_floor_is_always_there() {
-        let peers = peers(&["yawc".into()]).expect("peers");
-        let names: Vec<&str> = peers.iter().map(|peer| peer.name).collect();
-        assert_eq!(names, ["floor", "yawc"]);
+    fn what_others_are_divided_by_is_always_there() {
+        let names = |cells: &[Cell]| -> Vec<&str> {
+            let peers = peers(&["yawc".into()], cells).expect("peers");
+            peers.iter().map(|peer| peer.name).collect()
+        };
+        assert_eq!(names(&[Cell::new(128, 1, 1)]), ["floor", "yawc"]);
+        let json = Cell::of(Work::Json, 1024, 1, 1);
+        assert_eq!(names(&[json]), ["floor", "telsiz", "yawc"]);
+    }
+
+    #[test]
+    fn servers_are_started_for_what_the_cells_need() {
+        let chosen: Vec<&Peer> = PEERS
+            .iter()
+            .filter(|peer| ["floor", "yawc"].contains(&peer.name))
+            .collect();
+        let started = |work| {
+            let cells = [Cell::of(work, 1024, 1, 1)];
+            let servers = servers(&chosen, &cells);
+            servers
+                .map(|(peer, mode)| (peer.name, mode))
+                .collect::<Vec<_>>()
+        };
+        let (plain, deflate) = (Mode::Plain, Mode::Deflate);
+        assert_eq!(started(Work::Echo), [("floor", plain), ("yawc", plain)]);
+        assert_eq!(started(Work::Json), [("yawc", deflate)]);
+        assert_eq!(started(Work::Tls), [("yawc", Mode::Tls)]);
+        assert_eq!(started(Work::Open), [("floor", plain), ("yawc", deflate)]);
     }
 }

@@ -1,8 +1,10 @@
-//! The chart: one row per cell and server, on a logarithmic axis with the floor at 1.
+//! The chart: one row per cell and server, on a logarithmic axis with the server at 1 that the others are divided by.
 //!
 //! The background is transparent, and the colours of text and lines follow the scheme of the page around it.
 
 use std::fmt::{self, Write};
+
+use load::{Cell, Work};
 
 use crate::peer::PEERS;
 use crate::report::{CellReport, Name, Report, ServerReport};
@@ -43,8 +45,9 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
          viewBox=\"0 0 {WIDTH} {height}\" role=\"img\"><style>{STYLE}</style>\
-         <title>CPU time per echoed message, relative to a bare epoll loop</title>\
-         <text class=\"title\" x=\"12\" y=\"24\">CPU time per echoed message: times that of a bare epoll loop</text>\
+         <title>CPU time per message, relative to a bare epoll loop</title>\
+         <text class=\"title\" x=\"12\" y=\"24\">CPU time per message: times that of a bare epoll loop; \
+         compressed and under TLS: of telsiz</text>\
          <text class=\"dim\" x=\"12\" y=\"41\">median of the ratios within a round, rounds: {}, with 95 % interval; \
          further left is better</text>",
         report.rounds
@@ -78,7 +81,7 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
     Ok(())
 }
 
-/// All servers of a cell but the first, which is the floor.
+/// All servers of a cell but the first, which they are divided by.
 fn rows(cell: &CellReport) -> impl Iterator<Item = &ServerReport> {
     cell.servers.iter().skip(1)
 }
@@ -128,17 +131,32 @@ fn legend(names: &[Name]) -> Result<(String, f64), fmt::Error> {
 }
 
 fn label(out: &mut String, cell: &CellReport, y: f64) -> fmt::Result {
-    let cell = cell.cell;
-    let many = if cell.connections == 1 { "" } else { "s" };
+    let Cell {
+        work,
+        size: bytes,
+        connections,
+        in_flight,
+    } = cell.cell;
+    let many = if connections == 1 { "" } else { "s" };
+    let (size, about) = (
+        size(bytes),
+        format!("{connections} connection{many}, {in_flight} in flight"),
+    );
+    let (title, about) = match work {
+        Work::Echo => (size, about),
+        Work::Json => (format!("{size} of JSON, compressed"), about),
+        Work::Tls => (format!("{size}, TLS"), about),
+        Work::Open => (
+            "opening connections".into(),
+            format!("{connections} at a time"),
+        ),
+    };
     writeln!(
         out,
-        "<text class=\"cell\" x=\"12\" y=\"{:.1}\">{}</text>\
-         <text class=\"dim\" x=\"12\" y=\"{:.1}\">{} connection{many}, {} in flight</text>",
+        "<text class=\"cell\" x=\"12\" y=\"{:.1}\">{title}</text>\
+         <text class=\"dim\" x=\"12\" y=\"{:.1}\">{about}</text>",
         y - 2.0,
-        size(cell.size),
-        y + 12.0,
-        cell.connections,
-        cell.in_flight
+        y + 12.0
     )
 }
 

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
+use load::{Cell, Work};
+
 use crate::bounds::Outcome;
+use crate::peer::Mode;
 use crate::report::Report;
 
 /// The share of the processors that other programs may take before the figures come with a warning.
@@ -18,37 +21,75 @@ pub(crate) fn render(report: &Report, all_bounds: bool) -> String {
 
 fn write(out: &mut String, report: &Report, all_bounds: bool) -> std::fmt::Result {
     for cell in &report.cells {
+        let Cell {
+            work,
+            size,
+            connections,
+            in_flight,
+        } = cell.cell;
+        let many = |what| {
+            format!("{size} bytes{what}, {connections} connection(s), {in_flight} in flight")
+        };
+        let (about, unit) = match work {
+            Work::Echo => (many(""), "msg"),
+            Work::Json => (many(" of JSON, compressed"), "msg"),
+            Work::Tls => (many(", TLS 1.3"), "msg"),
+            Work::Open => (
+                format!("opening connections, {connections} at a time"),
+                "open",
+            ),
+        };
+        writeln!(out, "\n{}: {about}", cell.cell)?;
+        let reference = format!("x {}", cell.reference);
         writeln!(
             out,
-            "\n{} bytes, {} connection(s), {} in flight",
-            cell.cell.size, cell.cell.connections, cell.cell.in_flight
-        )?;
-        writeln!(
-            out,
-            "  {:<20} {:>12} {:>9} {:>16} {:>12}",
-            "server", "CPU ns/msg", "x floor", "95 %", "msg/s"
+            "  {:<20} {:>12} {reference:>9} {:>16} {:>12} {:>10}",
+            "server",
+            format!("CPU ns/{unit}"),
+            "95 %",
+            format!("{unit}/s"),
+            "bytes back"
         )?;
         for server in &cell.servers {
             let ratio = server.ratio;
             writeln!(
                 out,
-                "  {:<20} {:>12.0} {:>9.2} {:>16} {:>12.0}",
+                "  {:<20} {:>12.0} {:>9.2} {:>16} {:>12.0} {:>10.0}",
                 server.server.name,
                 server.cpu_ns_per_message,
                 ratio.median,
                 format!("{:.2} to {:.2}", ratio.low, ratio.high),
-                server.messages_per_second
+                server.messages_per_second,
+                server.bytes_per_message
             )?;
+            if server.uncompressed > 0.0 {
+                writeln!(
+                    out,
+                    "    {:.0} % of its messages were not compressed: it did less work",
+                    server.uncompressed * 100.0
+                )?;
+            }
         }
     }
-    if !report.idle.is_empty() {
-        writeln!(out, "\nresident bytes per idle connection")?;
+    for (mode, about) in [
+        (Mode::Plain, ""),
+        (Mode::Deflate, " that agreed on compression"),
+    ] {
+        let mut rows = report
+            .idle
+            .iter()
+            .filter(|idle| idle.mode == mode)
+            .peekable();
+        if rows.peek().is_none() {
+            continue;
+        }
+        writeln!(out, "\nresident bytes per idle connection{about}")?;
         writeln!(
             out,
             "  {:<20} {:>12} {:>12}",
             "server", "fresh", "after echo"
         )?;
-        for idle in &report.idle {
+        for idle in rows {
             let name = idle.server.name;
             writeln!(
                 out,
@@ -77,15 +118,20 @@ fn write(out: &mut String, report: &Report, all_bounds: bool) -> std::fmt::Resul
     for verdict in verdicts {
         writeln!(out, "  {:<13} {}", verdict.outcome.word(), verdict.text)?;
     }
-    if !report.failures.is_empty() {
-        writeln!(out, "\nfailures")?;
-    }
-    for failure in &report.failures {
-        writeln!(
-            out,
-            "  {} at {}: {}",
-            failure.server, failure.during, failure.error
-        )?;
+    for (about, list) in [
+        ("left out", &report.left_out),
+        ("failures", &report.failures),
+    ] {
+        if !list.is_empty() {
+            writeln!(out, "\n{about}")?;
+        }
+        for failure in list {
+            writeln!(
+                out,
+                "  {} at {}: {}",
+                failure.server, failure.during, failure.error
+            )?;
+        }
     }
     Ok(())
 }

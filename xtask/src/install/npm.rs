@@ -1,6 +1,7 @@
 //! Packages from npm.
 
 use std::fs;
+use std::path::Path;
 
 use super::debian;
 use crate::failure::{About, Result};
@@ -8,13 +9,12 @@ use crate::places;
 use crate::stamp;
 use crate::step::Step;
 
-/// Installs the packages that the suites in JavaScript use, exactly as locked.
-pub(crate) fn npm_packages() -> Result<()> {
-    let folder = places::root().join("interop");
+/// Installs the packages that a folder locks, exactly as it does.
+pub(crate) fn npm_packages(folder: &Path) -> Result<()> {
     let lock = folder.join("package-lock.json");
     let wanted = fs::read_to_string(&lock).about("read", &lock)?;
     stamp::once(&folder.join("node_modules"), &wanted, || {
-        println!("Installing interop/package-lock.json ...");
+        println!("Installing {} ...", places::shown(&lock));
         Step::new(debian::program(&["npm"], "npm")?)
             .args([
                 "ci",
@@ -23,7 +23,7 @@ pub(crate) fn npm_packages() -> Result<()> {
                 "--ignore-scripts",
                 "--loglevel=error",
             ])
-            .dir(&folder)
+            .dir(folder)
             .run()
     })
 }

@@ -1,7 +1,7 @@
 //! An echo on fastwebsockets, after its own example: an upgrade by hyper, a `FragmentCollector`, an unconstrained
 //! task. Its `write_frame` writes at once, so there is nothing to batch.
 
-use common::Result;
+use common::{Result, Socket, Tls};
 use fastwebsockets::upgrade::{UpgradeFut, upgrade};
 use fastwebsockets::{FragmentCollector, OpCode, WebSocketError};
 use http_body_util::Empty;
@@ -14,10 +14,10 @@ use tokio::net::TcpStream;
 use tokio::task::unconstrained;
 
 fn main() -> Result {
-    common::run(serve)
+    common::run(serve::<TcpStream>, serve::<Tls>)
 }
 
-async fn serve(stream: TcpStream) -> Result {
+async fn serve<S: Socket>(stream: S) -> Result {
     http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service_fn(accept))
         .with_upgrades()

@@ -45,11 +45,11 @@ mod tests {
             (Kind::Binary, Cell::new(9000, 20, 3)),
             (Kind::Binary, Cell::new(3_000_000, 4, 2)),
         ] {
-            let script = Script::new(kind, cell.size, cell.in_flight);
+            let script = Script::new(kind, cell);
             let moment = Duration::from_millis(50);
             let pid = std::process::id();
             let measured = load::echo(
-                address,
+                &address.into(),
                 pid,
                 cell,
                 &script,

@@ -1,10 +1,10 @@
 //! An echo on tokio-tungstenite.
 //!
-//! `echo-tungstenite ADDR` is how most people write it: default settings, one `send` per message. With `--tuned` it
+//! `echo-tungstenite ADDRESS` is how most people write it: default settings, one `send` per message. With `--tuned` it
 //! has a read buffer of 4 KiB, which is zeroed before every read and makes the default of 128 KiB dear, and flushes
 //! once for all messages that are ready.
 
-use common::{Result, echo_ready};
+use common::{Result, Socket, Tls, echo_ready};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -12,14 +12,14 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{accept_async, accept_async_with_config};
 
 fn main() -> Result {
-    if std::env::args().any(|arg| arg == "--tuned") {
-        common::run(tuned)
+    if common::has_flag("--tuned") {
+        common::run(tuned::<TcpStream>, tuned::<Tls>)
     } else {
-        common::run(default)
+        common::run(default::<TcpStream>, default::<Tls>)
     }
 }
 
-async fn default(stream: TcpStream) -> Result {
+async fn default<S: Socket>(stream: S) -> Result {
     let mut socket = accept_async(stream).await?;
     while let Some(message) = socket.next().await {
         if let Some(message) = data(message)? {
@@ -29,7 +29,7 @@ async fn default(stream: TcpStream) -> Result {
     Ok(())
 }
 
-async fn tuned(stream: TcpStream) -> Result {
+async fn tuned<S: Socket>(stream: S) -> Result {
     let config = WebSocketConfig::default().read_buffer_size(4096);
     let socket = accept_async_with_config(stream, Some(config)).await?;
     echo_ready(socket, data).await
