@@ -79,12 +79,12 @@ impl Outcome {
 }
 
 impl Verdict {
-    fn new(met: bool, text: String) -> Self {
+    pub(crate) fn new(met: bool, text: String) -> Self {
         let outcome = if met { Outcome::Met } else { Outcome::Missed };
         Self { outcome, text }
     }
 
-    fn not_measured(text: String) -> Self {
+    pub(crate) fn not_measured(text: String) -> Self {
         Self {
             outcome: Outcome::NotMeasured,
             text,

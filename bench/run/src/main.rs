@@ -1,5 +1,6 @@
 //! Measures the echo servers against each other: see `bench/README.md`.
 
+mod against;
 mod bounds;
 mod certificate;
 mod child;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use load::{Cell, Work};
 
+use crate::against::Earlier;
 use crate::certificate::Certificate;
 use crate::child::Child;
 use crate::options::Options;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
 /// Whether nothing went wrong and, if asked for, all bounds are met.
 fn run(options: &Options) -> Result<bool, Error> {
     let cells = select::cells(&options.cells)?;
+    let earlier = options.against.as_deref().map(Earlier::read).transpose()?;
     let peers = built(options, &cells)?;
     machine::raise_file_limit()?;
     let mut report = Report::new(options);
@@ -66,6 +69,9 @@ fn run(options: &Options) -> Result<bool, Error> {
     }
 
     report.verdicts = bounds::judge(&report);
+    if let Some(earlier) = &earlier {
+        report.verdicts.extend(earlier.judge(&report));
+    }
     print!("{}", table::render(&report, options.check));
     if let Some(file) = &options.json {
         fs::write(file, serde_json::to_string_pretty(&report)? + "\n")?;

@@ -52,6 +52,10 @@ pub(crate) struct Options {
     #[arg(long, overrides_with = "idle")]
     no_idle: bool,
 
+    /// Compare our ratios with those of an earlier run, which this file has: its JSON, or `baseline.json`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+
     /// Fail if a bound is not met.
     #[arg(long)]
     pub(crate) check: bool,

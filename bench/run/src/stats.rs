@@ -1,12 +1,12 @@
 //! Medians, and how far to trust them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How often the sample is drawn again for an interval.
 const RESAMPLES: usize = 2000;
 
 /// A median with the interval that holds it with 95 % confidence.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Estimate {
     pub(crate) median: f64,
     pub(crate) low: f64,
