@@ -46,8 +46,6 @@ impl Inflater {
         self.input.extend(TAIL);
         self.output.resize(size + 1, 0);
         self.state.init();
-        // Without the flag for more input, its end in the middle of a block is an error; between blocks it says that
-        // nothing goes on.
         let (status, _, length) = decompress(
             &mut self.state,
             &self.input,
@@ -55,13 +53,16 @@ impl Inflater {
             0,
             TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
         );
-        match status {
-            TINFLStatus::Done | TINFLStatus::HasMoreOutput | TINFLStatus::NeedsMoreInput => {}
-            // The end between two blocks.
-            TINFLStatus::FailedCannotMakeProgress => {}
-            _ => return None,
-        }
-        Some(&self.output[..length])
+        // The end of the input is always that of an empty block; who says that more comes, or that a block is the last,
+        // has said all. What is missing is found when the texts are compared.
+        let is_readable = matches!(
+            status,
+            TINFLStatus::Done
+                | TINFLStatus::HasMoreOutput
+                | TINFLStatus::NeedsMoreInput
+                | TINFLStatus::FailedCannotMakeProgress
+        );
+        is_readable.then(|| &self.output[..length])
     }
 }
 

@@ -18,8 +18,8 @@ const WORDS: &[&str] = &[
     "enough", "chairs", "please", "answer", "before", "noon", "and", "bring", "your", "figures",
 ];
 
-/// A JSON text of exactly `size` bytes if that is possible, which it is from a few hundred on; else nearly. The same for the same state of
-/// `random`, and each call moves that on.
+/// A JSON text of exactly `size` bytes, if those are more than the few that are always there. The same for the same state
+/// of `random`, and each call moves that on.
 pub(crate) fn text(random: &mut fastrand::Rng, number: usize, size: usize) -> Vec<u8> {
     let mut text = format!(
         "{{\"number\":{number},\"room\":\"{:08x}\",\"events\":[",
