@@ -15,7 +15,7 @@ use telsiz_proto::{CloseCode, CloseFrame};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::accept::Site;
 use super::http_side::{HttpService, service};
@@ -51,6 +51,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// # }
 /// ```
 pub fn serve(listener: TcpListener) -> Serve {
+    let stopper = Stopper::default();
     Serve {
         listener,
         router: Router::default(),
@@ -60,7 +61,8 @@ pub fn serve(listener: TcpListener) -> Serve {
         options: Options::default(),
         workers: 0,
         drain: DRAIN,
-        stopper: Stopper::default(),
+        _ended: stopper.token.clone().drop_guard(),
+        stopper,
     }
 }
 
@@ -77,6 +79,8 @@ pub struct Serve {
     workers: usize,
     drain: Duration,
     stopper: Stopper,
+    /// However it ends, and if it is never run, nobody waits for it any more.
+    _ended: DropGuard,
 }
 
 impl Serve {
@@ -199,8 +203,6 @@ impl Serve {
                 .map(|number| Worker::start(number, site(), self.drain))
                 .collect::<io::Result<_>>()?,
         };
-        // However this future ends, nobody waits for the server any more.
-        let _ended = self.stopper.token.clone().drop_guard();
         tokio::select! {
             () = accept_all(&self.listener, &workers) => {}
             () = self.stopper.token.cancelled() => {}

@@ -140,7 +140,8 @@ impl Upgrade {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the connection.
+    /// Dropping the future drops the connection; before it was polled, as dropping
+    /// the request, which is answered with 500.
     pub async fn accept(self) -> Result<WebSocket, Error> {
         // In a box of its own, or each connection's task would keep room for it
         // to its end.
@@ -152,7 +153,7 @@ impl Upgrade {
     ///
     /// # Cancel safety
     ///
-    /// As [`WebSocket::close`].
+    /// As [`accept`](Self::accept), and from then on as [`WebSocket::close`].
     pub async fn accept_and_close(self, frame: impl Into<CloseFrame>) {
         if let Ok(mut ws) = self.accept().await {
             ws.close(frame).await;
@@ -163,7 +164,7 @@ impl Upgrade {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the connection.
+    /// As [`accept`](Self::accept): the client may get a part of the answer.
     pub async fn refuse(self, response: Response<impl Into<Bytes>>) {
         Box::pin(self.0.responder.refuse(response.map(Into::into))).await;
     }
