@@ -39,6 +39,8 @@ pub use self::split::{Receiver, Sender};
 pub use self::tls::{ClientTls, ServerTls, TlsError, Transport};
 pub use self::websocket::{Feed, WebSocket};
 
+#[cfg(test)]
+mod at_every_await;
 mod client;
 mod error;
 mod finish;
@@ -49,5 +51,7 @@ mod replies;
 mod scratch;
 mod server;
 mod split;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod websocket;

@@ -171,7 +171,11 @@ impl<S: Io> Receiver<S> {
         poll_fn(|cx| self.shared.poll_recv(cx)).await
     }
 
-    /// See [`WebSocket::close`](crate::WebSocket::close).
+    /// Closes the connection; see [`WebSocket::close`](crate::WebSocket::close).
+    ///
+    /// # Cancel safety
+    ///
+    /// As there.
     pub async fn close(&mut self, frame: impl Into<CloseFrame>) -> Option<Outcome> {
         self.shared.with(|link, _| link.start_close(frame.into()));
         poll_fn(|cx| self.shared.poll_finish(cx)).await;

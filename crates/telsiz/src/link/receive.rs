@@ -101,13 +101,11 @@ impl<S: Io> Link<S> {
             if self.poll_flush(cx).is_pending() {
                 ready!(self.poll_drain(cx));
             }
-            if has_input {
-                has_input = !self.dispatch(cx, handle)?;
-            } else if ready!(self.poll_more(cx))? {
-                has_input = true;
-            } else {
+            // What was read is looked at in the same poll: not all of it shows in the inbox.
+            if !has_input && !ready!(self.poll_more(cx))? {
                 return Poll::Ready(Ok(()));
             }
+            has_input = !self.dispatch(cx, handle)?;
         }
     }
 
@@ -262,5 +260,54 @@ impl<S: Io> WriteNow for Transport<'_, '_, '_, S> {
                 outbox.advance_lent(0, lent);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use crate::options::Options;
+    use crate::server::Registry;
+    use crate::testing::frame::Frame;
+    use crate::testing::poll::once;
+    use crate::testing::wire::{Pace, Wire};
+    use crate::testing::{Side, open, runtime};
+    use crate::websocket::WebSocket;
+
+    const CHUNK: usize = 16 * 1024;
+    const LEN: usize = 3 * CHUNK - 100;
+
+    /// The ping is due after `polls` polls; whether all was read, and all handled.
+    async fn run_with_a_ping_after(polls: usize) -> (bool, bool) {
+        let wire = Wire::new(Side::Client, Pace::Every(CHUNK), false);
+        let second = Duration::from_secs(1);
+        let options = Options::default().write_buffer(0).ping_interval(second);
+        let link = open(Side::Client, options, &wire, &Arc::<Registry>::default());
+        let mut ws = WebSocket::new(link);
+        wire.steer_out();
+        // Its later parts are read straight into its own memory.
+        wire.say(Frame::binary(vec![7; LEN]));
+        let mut handled = 0;
+        let mut running = Box::pin(ws.run(|message, _| handled += message.as_bytes().len()));
+        for number in 0..10 {
+            if number == polls {
+                tokio::time::advance(second).await;
+            }
+            assert!(once(&mut running).is_pending());
+        }
+        drop(running);
+        (wire.coming() == 0, handled == LEN)
+    }
+
+    #[test]
+    fn run_handles_what_was_read_before_it_waits_for_a_ping_to_go_out() {
+        runtime().block_on(async {
+            for polls in 0..5 {
+                let (read, handled) = run_with_a_ping_after(polls).await;
+                assert_eq!(read, handled, "{polls}");
+            }
+        });
     }
 }

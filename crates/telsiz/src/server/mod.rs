@@ -1,6 +1,8 @@
 //! Serving: one port for WebSockets and HTTP.
 
 pub(crate) use self::registry::Lease;
+#[cfg(test)]
+pub(crate) use self::registry::Registry;
 pub use self::router::RouteError;
 pub use self::serve::{Serve, Stopper, serve};
 pub use self::upgrade::{Finished, Upgrade};
