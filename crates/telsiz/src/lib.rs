@@ -43,6 +43,8 @@ pub use self::websocket::{Feed, WebSocket};
 mod at_every_await;
 mod client;
 mod error;
+#[cfg(test)]
+mod every_schedule;
 mod finish;
 mod link;
 mod options;
@@ -50,7 +52,9 @@ mod pings;
 mod replies;
 mod scratch;
 mod server;
+mod shared;
 mod split;
+mod sync;
 #[cfg(test)]
 mod testing;
 mod tls;

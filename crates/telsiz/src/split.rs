@@ -3,8 +3,8 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -13,12 +13,13 @@ use telsiz_proto::{CloseCode, CloseFrame, Message, Outcome, Outgoing, State};
 use crate::error::{Error, PingError, TrySendError};
 use crate::finish::finish;
 use crate::link::{Io, Link};
+use crate::shared::Shared;
 use crate::tls::Transport;
 
 /// The receiving half. There is one; dropping it closes the connection as
 /// dropping the [`WebSocket`](crate::WebSocket) does.
 pub struct Receiver<S: Io = Transport> {
-    shared: Arc<Shared<S>>,
+    shared: Arc<Shared<Link<S>>>,
 }
 
 /// The sending half. Cloning counts a reference; any number may be used from
@@ -26,138 +27,47 @@ pub struct Receiver<S: Io = Transport> {
 ///
 /// It serves as long as the [`Receiver`] lives.
 pub struct Sender<S: Io = Transport> {
-    shared: Arc<Shared<S>>,
-}
-
-/// What the halves share.
-struct Shared<S> {
-    /// Empty once the receiver is gone and the transport ended.
-    link: Mutex<Option<Box<Link<S>>>>,
-    waiting: Arc<Waiting>,
-    /// Wakes everyone in `waiting`.
-    waker: Waker,
-}
-
-/// The tasks that wait for the transport.
-///
-/// A transport wakes one task for reading and one for writing, and with TLS the
-/// one that reads may wait to write. So the transport wakes all who wait, and
-/// no wake-up gets lost. There is rarely more than the receiver.
-#[derive(Default)]
-struct Waiting(Mutex<Tasks>);
-
-#[derive(Default)]
-struct Tasks {
-    receiver: Option<Waker>,
-    senders: Vec<Waker>,
+    shared: Arc<Shared<Link<S>>>,
 }
 
 pub(crate) fn split<S: Io>(link: Option<Box<Link<S>>>) -> (Receiver<S>, Sender<S>) {
-    let waiting = Arc::new(Waiting::default());
-    let shared = Arc::new(Shared {
-        link: Mutex::new(link),
-        waker: waiting.clone().into(),
-        waiting,
-    });
+    let shared = Arc::new(Shared::new(link));
     let receiver = Receiver {
         shared: shared.clone(),
     };
     (receiver, Sender { shared })
 }
 
-/// A lock that outlives a panic of another holder: no state is left half-changed
-/// by our own code.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn state<S: Io>(shared: &Shared<Link<S>>) -> State {
+    shared.with(|link, _| link.state()).unwrap_or(State::Closed)
 }
 
-impl Wake for Waiting {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let (receiver, senders) = {
-            let mut tasks = lock(&self.0);
-            (tasks.receiver.clone(), std::mem::take(&mut tasks.senders))
-        };
-        receiver.into_iter().chain(senders).for_each(Waker::wake);
-    }
-}
-
-impl Waiting {
-    fn note_receiver(&self, waker: &Waker) {
-        let mut tasks = lock(&self.0);
-        match &mut tasks.receiver {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
-    }
-
-    fn note_sender(&self, waker: &Waker) {
-        let mut tasks = lock(&self.0);
-        if !tasks.senders.iter().any(|known| known.will_wake(waker)) {
-            tasks.senders.push(waker.clone());
-        }
-    }
-
-    fn wake_receiver(&self) {
-        let receiver = lock(&self.0).receiver.clone();
-        receiver.into_iter().for_each(Waker::wake);
-    }
-}
-
-impl<S: Io> Shared<S> {
-    fn with<T>(&self, act: impl FnOnce(&mut Link<S>, &mut Context<'_>) -> T) -> Option<T> {
-        let cx = &mut Context::from_waker(&self.waker);
-        lock(&self.link).as_mut().map(|link| act(link, cx))
-    }
-
-    /// Polls for the receiver. It is noted first: a wake-up that comes during
-    /// the poll finds it.
-    fn poll_receiver<T>(
+impl<S: Io> Receiver<S> {
+    /// Polls, and tells the senders if that ended what they wait for: the transport
+    /// may never take a byte again.
+    fn poll<T>(
         &self,
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Link<S>, &mut Context<'_>) -> Poll<T>,
     ) -> Option<Poll<T>> {
-        self.waiting.note_receiver(cx.waker());
-        self.with(poll)
-    }
-
-    /// Polls for a sender. It is noted only if it has to wait, and then polled
-    /// again, so that no wake-up falls between.
-    fn poll_sender<T>(
-        &self,
-        cx: &mut Context<'_>,
-        mut poll: impl FnMut(&mut Link<S>, &mut Context<'_>) -> Poll<Result<T, Error>>,
-    ) -> Poll<Result<T, Error>> {
-        match self.with(&mut poll) {
-            None => Poll::Ready(Err(Error::Closed)),
-            Some(Poll::Ready(result)) => Poll::Ready(result),
-            Some(Poll::Pending) => {
-                self.waiting.note_sender(cx.waker());
-                self.with(poll).unwrap_or(Poll::Ready(Err(Error::Closed)))
-            }
+        let mut has_changed = false;
+        let polled = self.shared.poll_receiver(cx, |link, cx| {
+            let before = link.state();
+            let polled = poll(link, cx);
+            has_changed = link.state() != before;
+            polled
+        });
+        if has_changed {
+            self.shared.wake();
         }
-    }
-
-    /// Finishes the closing handshake for the receiver.
-    fn poll_finish(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_receiver(cx, |link, cx| link.poll_finish(cx))
-            .unwrap_or(Poll::Ready(()))
+        polled
     }
 
     fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        self.poll_receiver(cx, |link, cx| link.poll_recv(cx))
+        self.poll(cx, |link, cx| link.poll_recv(cx))
             .unwrap_or(Poll::Ready(Ok(None)))
     }
 
-    fn state(&self) -> State {
-        self.with(|link, _| link.state()).unwrap_or(State::Closed)
-    }
-}
-
-impl<S: Io> Receiver<S> {
     /// Receives the next message; see [`WebSocket::recv`](crate::WebSocket::recv).
     ///
     /// # Errors
@@ -168,7 +78,7 @@ impl<S: Io> Receiver<S> {
     ///
     /// Dropping the future loses nothing.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.shared.poll_recv(cx)).await
+        poll_fn(|cx| self.poll_recv(cx)).await
     }
 
     /// Closes the connection; see [`WebSocket::close`](crate::WebSocket::close).
@@ -178,7 +88,13 @@ impl<S: Io> Receiver<S> {
     /// As there.
     pub async fn close(&mut self, frame: impl Into<CloseFrame>) -> Option<Outcome> {
         self.shared.with(|link, _| link.start_close(frame.into()));
-        poll_fn(|cx| self.shared.poll_finish(cx)).await;
+        // No sender has to wait for room any more.
+        self.shared.wake();
+        poll_fn(|cx| {
+            self.poll(cx, |link, cx| link.poll_finish(cx))
+                .unwrap_or(Poll::Ready(()))
+        })
+        .await;
         self.outcome()
     }
 
@@ -191,7 +107,7 @@ impl<S: Io> Receiver<S> {
 
     /// See [`WebSocket::state`](crate::WebSocket::state).
     pub fn state(&self) -> State {
-        self.shared.state()
+        state(&self.shared)
     }
 
     /// See [`WebSocket::outcome`](crate::WebSocket::outcome).
@@ -209,22 +125,31 @@ impl<S: Io> Stream for Receiver<S> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.shared.poll_recv(cx).map(Result::transpose)
+        self.poll_recv(cx).map(Result::transpose)
     }
 }
 
 impl<S: Io> Drop for Receiver<S> {
     fn drop(&mut self) {
-        let link = lock(&self.shared.link).take();
-        if let Some(link) = link {
+        if let Some(link) = self.shared.take() {
             finish(link);
         }
         // Senders that wait would be woken by nobody else.
-        self.shared.waiting.wake_by_ref();
+        self.shared.wake();
     }
 }
 
 impl<S: Io> Sender<S> {
+    fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        poll: impl FnMut(&mut Link<S>, &mut Context<'_>) -> Poll<Result<T, Error>>,
+    ) -> Poll<Result<T, Error>> {
+        self.shared
+            .poll_sender(cx, poll)
+            .unwrap_or(Poll::Ready(Err(Error::Closed)))
+    }
+
     /// Sends a message; see [`WebSocket::send`](crate::WebSocket::send).
     ///
     /// # Errors
@@ -251,24 +176,21 @@ impl<S: Io> Sender<S> {
     /// Dropped while it waits, nothing was queued.
     pub async fn feed(&self, message: impl Into<Outgoing>) -> Result<(), Error> {
         let mut message = Some(Box::new(message.into()));
-        poll_fn(|cx| {
-            self.shared
-                .poll_sender(cx, |link, cx| link.poll_feed(cx, &mut message))
-        })
-        .await
+        poll_fn(|cx| self.poll(cx, |link, cx| link.poll_feed(cx, &mut message))).await
     }
 
     /// Waits until everything that was queued has been given to the transport.
     ///
     /// # Errors
     ///
-    /// [`Error::Lost`] if the transport fails.
+    /// [`Error::Lost`] if the transport fails, [`Error::Closed`] if the connection
+    /// ends first.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
     pub async fn flush(&self) -> Result<(), Error> {
-        poll_fn(|cx| self.shared.poll_sender(cx, Link::poll_flush)).await
+        poll_fn(|cx| self.poll(cx, Link::poll_flushed)).await
     }
 
     /// Queues a message and writes what the transport takes at once. Never waits.
@@ -278,15 +200,20 @@ impl<S: Io> Sender<S> {
     /// [`TrySendError::Full`] if more than the write buffer is queued already,
     /// [`TrySendError::Closed`] if the connection is closing.
     pub fn try_send(&self, message: impl Into<Outgoing>) -> Result<(), TrySendError> {
-        let mut link = lock(&self.shared.link);
-        let message = message.into();
-        let Some(link) = link.as_mut() else {
-            return Err(TrySendError::Closed(message));
-        };
-        link.try_feed(message)?;
-        // What is refused now, the receiver writes when it can be.
-        let _ = link.poll_flush(&mut Context::from_waker(&self.shared.waker));
-        Ok(())
+        let mut message = Some(message.into());
+        let sent = self.shared.with(|link, cx| {
+            message
+                .take()
+                .map_or(Ok(()), |message| link.try_feed(message))?;
+            // What is refused now, the receiver writes when it can be.
+            let _ = link.poll_flush(cx);
+            Ok(())
+        });
+        match (sent, message) {
+            (Some(sent), _) => sent,
+            (None, Some(message)) => Err(TrySendError::Closed(message)),
+            (None, None) => Ok(()),
+        }
     }
 
     /// Sends a ping and waits for its pong, which the receiver sees; the time
@@ -312,8 +239,9 @@ impl<S: Io> Sender<S> {
             link.start_close(frame.into());
             let _ = link.poll_flush(cx);
         });
-        // It has to wait for the peer's answer only so long.
-        self.shared.waiting.wake_receiver();
+        // The receiver has to wait for the peer's answer only so long, and no sender
+        // for room.
+        self.shared.wake();
     }
 
     /// The bytes that wait for a peer that reads slowly.
@@ -323,7 +251,7 @@ impl<S: Io> Sender<S> {
 
     /// See [`WebSocket::state`](crate::WebSocket::state).
     pub fn state(&self) -> State {
-        self.shared.state()
+        state(&self.shared)
     }
 }
 

@@ -159,13 +159,14 @@ impl<S: Io> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Lost`] if the transport fails.
+    /// [`Error::Lost`] if the transport fails, [`Error::Closed`] if the connection
+    /// has ended first.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.with(|link| link.poll_flush(cx))).await
+        poll_fn(|cx| self.with(|link| link.poll_flushed(cx))).await
     }
 
     /// Sends a ping and waits for its pong; the time that took. Messages that
@@ -323,7 +324,7 @@ impl<S: Io, M: Into<Outgoing>> Sink<M> for WebSocket<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.with(|link| link.poll_flush(cx))
+        self.with(|link| link.poll_flushed(cx))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

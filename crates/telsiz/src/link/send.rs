@@ -115,6 +115,16 @@ impl<S: Io> Link<S> {
         }
     }
 
+    /// As [`Link::poll_flush`], for whoever waits for it: after the end nobody keeps
+    /// the time any more, so nobody waits for a transport that takes nothing.
+    #[inline]
+    pub(crate) fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self.poll_flush(cx) {
+            Poll::Pending if self.ended => Poll::Ready(Err(Error::Closed)),
+            flushed => flushed,
+        }
+    }
+
     #[inline(never)]
     fn poll_flush_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {

@@ -108,9 +108,39 @@ impl Wire {
         woken.into_iter().for_each(Waker::wake);
     }
 
+    /// So many more bytes may be read.
+    pub(crate) fn let_in(&self, bytes: usize) {
+        self.let_through(IN, bytes);
+    }
+
+    /// So many more bytes may be written.
+    pub(crate) fn let_out(&self, bytes: usize) {
+        self.let_through(OUT, bytes);
+    }
+
     /// From now on nothing is written but what is let out.
     pub(crate) fn steer_out(&self) {
         self.lock().pace[OUT] = Pace::Steered;
+    }
+
+    fn let_through(&self, way: usize, bytes: usize) {
+        let woken = {
+            let mut state = self.lock();
+            state.may[way] = state.may[way].saturating_add(bytes);
+            state.wakers[way].take()
+        };
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether [`Wire::let_in`] would bring something: bytes or the end.
+    pub(crate) fn could_let_in(&self) -> bool {
+        let state = self.lock();
+        state.may[IN] == 0 && (!state.coming.is_empty() || state.ended)
+    }
+
+    /// Whether somebody waits for [`Wire::let_out`].
+    pub(crate) fn could_let_out(&self) -> bool {
+        self.lock().wakers[OUT].is_some()
     }
 
     /// How many bytes wait to be read.

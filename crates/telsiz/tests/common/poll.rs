@@ -40,6 +40,11 @@ impl Count {
         (count.clone(), count.into())
     }
 
+    /// How often since the last [`Count::take`].
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
     /// How often since the last call.
     pub(crate) fn take(&self) -> usize {
         self.0.swap(0, Ordering::SeqCst)
