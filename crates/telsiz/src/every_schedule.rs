@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use telsiz_proto::{CloseCode, Message};
+use telsiz_proto::{CloseCode, Message, State};
 
 use crate::error::{Error, PingError};
 use crate::options::Options;
@@ -69,6 +69,8 @@ struct Record {
     receiver: Option<Receiver<Wired>>,
     sent: Vec<(&'static str, Result<(), Error>)>,
     pinged: Option<Result<Duration, PingError>>,
+    /// How many senders wait for room.
+    wait_for_room: usize,
     tried: bool,
 }
 
@@ -212,6 +214,10 @@ impl Scenario {
             options.extend((self.reads && wire.could_let_out()).then_some(Step::Out));
             options.extend(left.iter().copied().map(Step::Happen));
             if options.is_empty() {
+                // That one closes is known at once to who waits for room.
+                let waiting = record.lock().expect("no panic").wait_for_room;
+                let closes = sender.state() != State::Open;
+                assert!(!closes || waiting == 0, "{waiting}: {self:?} {steps:?}");
                 if patience == 0 || tasks.iter().all(|task| task.future.is_none()) {
                     break;
                 }
@@ -331,17 +337,24 @@ async fn receive(mut receiver: Receiver<Wired>, record: Arc<Mutex<Record>>, clos
 
 async fn send_two(sender: Sender<Wired>, record: Arc<Mutex<Record>>) {
     for text in [FIRST, SECOND] {
-        let sent = sender.send(text).await;
-        record.lock().expect("no panic").sent.push((text, sent));
+        send(&sender, text, &record).await;
     }
 }
 
+/// [`Sender::send`] in its two parts.
+async fn send(sender: &Sender<Wired>, text: &'static str, record: &Mutex<Record>) {
+    record.lock().expect("no panic").wait_for_room += 1;
+    let fed = sender.feed(text).await;
+    record.lock().expect("no panic").wait_for_room -= 1;
+    let sent = match fed {
+        Ok(()) => sender.flush().await,
+        Err(error) => Err(error),
+    };
+    record.lock().expect("no panic").sent.push((text, sent));
+}
+
 async fn send_and_ping(sender: Sender<Wired>, record: Arc<Mutex<Record>>) {
-    let fed = sender.feed(OTHER).await;
-    let flushed = sender.flush().await;
-    let mut done = record.lock().expect("no panic");
-    done.sent.push((OTHER, fed.and(flushed)));
-    drop(done);
+    send(&sender, OTHER, &record).await;
     let pinged = sender.ping().await;
     record.lock().expect("no panic").pinged = Some(pinged);
 }

@@ -19,9 +19,10 @@ use crate::tls::Transport;
 
 /// A WebSocket, as client or as server.
 ///
-/// It is also a `Stream` of messages and a `Sink` for them. Dropping it starts
-/// the closing handshake with code 1000 (1011 during a panic) and finishes it in
-/// the background.
+/// It is also a `Stream` of messages and a `Sink` for them, both for the same task:
+/// in two tasks, the halves of [`split`](Self::split) lose no wake-up, those of
+/// `StreamExt::split` may. Dropping it starts the closing handshake with code 1000
+/// (1011 during a panic) and finishes it in the background.
 ///
 /// Pings are answered, time-outs kept and the closing handshake made while a
 /// message is waited for: keep receiving.
