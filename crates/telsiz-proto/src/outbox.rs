@@ -121,7 +121,13 @@ impl Outbox {
         self.spare.take()
     }
 
-    /// Drops what was written and spare memory: for an outbox that is kept.
+    /// Whether [`Outbox::compact`] would free at least as much as it has to move.
+    pub fn is_mostly_written(&self) -> bool {
+        self.written > self.bytes.len() / 2
+    }
+
+    /// Drops what was written and spare memory: for an outbox that is kept, when
+    /// that begins and whenever it [is mostly written](Outbox::is_mostly_written).
     pub fn compact(&mut self) {
         self.bytes.drain(..self.written);
         for (position, _) in &mut self.large {

@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use common::frame::{Frame, PING, PONG};
 use common::raw::Raw;
-use common::{client, pipe, soon};
+use common::{client, heap, pipe, soon};
 use telsiz::WebSocket;
-use tokio::io::{AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
+
+#[global_allocator]
+static HEAP: heap::Counting = heap::Counting;
 
 /// What the pipe holds.
 const PIPE: usize = 1000;
@@ -172,4 +175,33 @@ async fn a_senders_backlog_is_bounded_by_the_write_buffer_and_one_message() {
         );
     }
     assert!(queued >= (PIPE + BUFFER) / 714, "{queued}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_never_catches_up_costs_no_more_than_one_that_stops() {
+    // What was written of the messages that wait must not stay with them.
+    for number in 0..3 {
+        let opening = client().write_buffer(BUFFER).ping_interval(None);
+        let (ws, peer) = pipe(PIPE, opening).await;
+        let echoing = match number {
+            0 => tokio::spawn(run(ws)),
+            1 => tokio::spawn(recv_and_feed(ws)),
+            _ => tokio::spawn(halves(ws)),
+        };
+        let (mut reading, mut writing) = tokio::io::split(peer.io);
+        let before = heap::live();
+        let asking = tokio::spawn(async move {
+            let frame = Frame::binary([7; 1000]).bytes(false);
+            while writing.write_all(&frame).await.is_ok() {}
+        });
+        let mut answer = [0; PIPE / 2];
+        for _ in 0..4000 {
+            soon(reading.read_exact(&mut answer)).await.unwrap();
+            let held = heap::live() - before;
+            let bound = 4 * (BUFFER + 1000) + 2 * PIPE + READ + 8192;
+            assert!(held <= bound as isize, "{held} in way {number}");
+        }
+        asking.abort();
+        echoing.abort();
+    }
 }

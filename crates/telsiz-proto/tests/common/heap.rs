@@ -45,25 +45,50 @@ pub(crate) fn live() -> isize {
     LIVE.get()
 }
 
-/// What a call did to the heap.
+/// What was done to the heap since a [`Mark`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Use {
-    /// The most bytes beyond those before the call.
+    /// The most bytes beyond those at the mark.
     pub(crate) peak: isize,
-    /// The bytes beyond those before the call when it had ended.
+    /// The bytes beyond those at the mark that are there now.
     pub(crate) kept: isize,
     /// How often memory was asked for.
     pub(crate) calls: usize,
 }
 
+/// The heap at a moment. The peak counts from the latest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    live: isize,
+    calls: usize,
+}
+
+impl Mark {
+    pub(crate) fn set() -> Self {
+        let live = LIVE.get();
+        PEAK.set(live);
+        Self {
+            live,
+            calls: CALLS.get(),
+        }
+    }
+
+    pub(crate) fn used(self) -> Use {
+        Use {
+            peak: PEAK.get() - self.live,
+            kept: LIVE.get() - self.live,
+            calls: CALLS.get() - self.calls,
+        }
+    }
+
+    /// The bytes that were there.
+    pub(crate) fn live(self) -> isize {
+        self.live
+    }
+}
+
 pub(crate) fn measure<T>(call: impl FnOnce() -> T) -> (T, Use) {
-    let (live, calls) = (LIVE.get(), CALLS.get());
-    PEAK.set(live);
+    let mark = Mark::set();
     let result = call();
-    let used = Use {
-        peak: PEAK.get() - live,
-        kept: LIVE.get() - live,
-        calls: CALLS.get() - calls,
-    };
-    (result, used)
+    (result, mark.used())
 }

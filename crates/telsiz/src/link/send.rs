@@ -164,7 +164,9 @@ impl<S: Io> Link<S> {
                 Poll::Ready(Ok(n)) => outbox.advance(n),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    if !self.blocked {
+                    // Again and again: a peer that reads a little at a time may
+                    // never let it become empty.
+                    if !self.blocked || outbox.is_mostly_written() {
                         self.blocked = true;
                         outbox.compact();
                     }

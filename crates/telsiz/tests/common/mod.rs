@@ -5,6 +5,8 @@
 pub(crate) mod certificates;
 pub(crate) mod frame;
 pub(crate) mod frozen;
+#[path = "../../../telsiz-proto/tests/common/heap.rs"]
+pub(crate) mod heap;
 pub(crate) mod http;
 pub(crate) mod poll;
 pub(crate) mod raw;
