@@ -7,9 +7,13 @@ use std::time::Duration;
 
 use common::frame::{Frame, PING, PONG};
 use common::server::Running;
-use common::{client, pipe, soon};
+use common::{client, heap, pipe, soon};
 use telsiz::{CloseCode, PingError};
+use tokio::io::AsyncWriteExt;
 use tokio::time::{advance, sleep};
+
+#[global_allocator]
+static HEAP: heap::Counting = heap::Counting;
 
 #[tokio::test(start_paused = true)]
 async fn a_ping_takes_the_time_to_its_pong() {
@@ -107,6 +111,29 @@ async fn too_many_messages_before_the_pong_are_a_backlog_and_are_kept() {
     tokio::select! {
         time = soon(ws.ping()) => drop(time.unwrap()),
         frames = peer.behave() => panic!("the connection ended: {frames:?}"),
+    }
+}
+
+#[tokio::test]
+async fn messages_that_are_kept_keep_nothing_that_was_read_with_them() {
+    const LIMIT: usize = 100_000;
+    const READ: usize = 64 * 1024;
+    for len in [0, 1, 1000] {
+        let (mut ws, mut peer) = pipe(READ, client().max_message_size(LIMIT)).await;
+        let mut read = Frame::binary(vec![0; len]).bytes(false);
+        while read.len() < 60_000 {
+            read.extend(Frame::new(PONG, [0; 125]).bytes(false));
+        }
+        let flood = async { while peer.io.write_all(&read).await.is_ok() {} };
+        let before = heap::live();
+        tokio::select! {
+            time = soon(ws.ping()) => assert!(matches!(time, Err(PingError::Backlog))),
+            () = flood => panic!("the connection ended"),
+        }
+        let kept = heap::live() - before;
+        // Twice: the list of them grows by doubling. The rest: both pipes, the read buffer.
+        let bound = 2 * (LIMIT + len) + 4 * READ;
+        assert!(kept <= bound as isize, "{kept} for messages of {len} bytes");
     }
 }
 

@@ -61,6 +61,19 @@ impl<P: Piece> Incoming<P> {
 }
 
 impl Incoming<BytesMut> {
+    /// The same message in memory of its own: a piece of the input holds all of
+    /// that.
+    pub fn into_own(self) -> Self {
+        let data = match self.payload {
+            Payload::Lent(piece) => BytesMut::from(&piece[..]),
+            Payload::Gathered(data) => data,
+        };
+        Self {
+            kind: self.kind,
+            payload: Payload::Gathered(data),
+        }
+    }
+
     /// The same message, whatever lends the input: as if it had been gathered.
     pub fn into_gathered<P>(self) -> Incoming<P> {
         let (Payload::Lent(bytes) | Payload::Gathered(bytes)) = self.payload;

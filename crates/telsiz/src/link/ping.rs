@@ -29,7 +29,8 @@ impl<S: Io> Link<S> {
             return Poll::Ready(Stashed::Full);
         }
         let message = match ready!(self.poll_incoming(cx)) {
-            Ok(Some(message)) => message,
+            // A piece of the read buffer would hold all of that.
+            Ok(Some(message)) => message.into_own(),
             Ok(None) => return Poll::Ready(Stashed::Ended),
             Err(error) => {
                 self.extras().failed = Some(error);
