@@ -155,6 +155,12 @@ impl Message {
         Self::Binary(bytes.into())
     }
 
+    /// The same message in memory of its own, which is no larger: one that was received
+    /// may be a piece of everything that was read with it, and keeps all of that.
+    pub fn into_own(self) -> Self {
+        Self::from_checked(self.kind(), Bytes::copy_from_slice(self.as_bytes()))
+    }
+
     /// A message of bytes that a connection has checked.
     pub(crate) fn from_checked(kind: Kind, bytes: Bytes) -> Self {
         match kind {

@@ -21,6 +21,10 @@ const READ: usize = 64 * 1024;
 /// is used as long as it has this many bytes.
 const READ_AT_LEAST: usize = 16 * 1024;
 
+/// What waits for a slow peer and is smaller than this is not left in the read buffer,
+/// of which it would keep more than four times its size.
+pub(crate) const PIECE: usize = READ / 4;
+
 /// An outbox with more memory than this is not kept.
 const OUTBOX: usize = 256 * 1024;
 

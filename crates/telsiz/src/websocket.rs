@@ -53,7 +53,7 @@ impl<S: Io> WebSocket<S> {
     ///
     /// Before it waits, everything that was fed is written. The message shares
     /// the allocation of everything that was read with it (at most 64 KiB):
-    /// copy what you keep for long.
+    /// copy what you keep for long ([`Message::into_own`]).
     ///
     /// # Errors
     ///

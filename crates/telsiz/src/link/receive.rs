@@ -59,6 +59,8 @@ impl<S: Io> Link<S> {
     ) -> Poll<Result<Option<Incoming<BytesMut>>, Error>> {
         loop {
             if self.inbox.is_empty() {
+                // An empty piece of the read buffer would hold all of that.
+                self.inbox = BytesMut::new();
                 if !ready!(self.poll_more(cx))? {
                     return Poll::Ready(Ok(None));
                 }

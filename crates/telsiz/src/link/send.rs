@@ -69,6 +69,13 @@ impl<S: Io> Link<S> {
     /// Queues `message`, room or not.
     #[inline]
     pub(crate) fn feed_now(&mut self, message: Outgoing) -> Result<(), Error> {
+        let message = match message {
+            // It will wait, and may be a piece of a read buffer.
+            Outgoing::Message(message) if self.blocked && message.len() < scratch::PIECE => {
+                message.into_own().into()
+            }
+            message => message,
+        };
         let outbox = self.outbox.get_or_insert_with(scratch::take_outbox);
         self.connection.send(message, outbox)?;
         Ok(())

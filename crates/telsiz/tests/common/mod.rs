@@ -2,6 +2,7 @@
 //! hand.
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+pub(crate) mod attack;
 pub(crate) mod certificates;
 pub(crate) mod frame;
 pub(crate) mod frozen;
