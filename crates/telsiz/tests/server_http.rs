@@ -80,6 +80,18 @@ async fn a_request_body_that_came_with_the_head_is_whole() {
 }
 
 #[tokio::test]
+async fn a_later_head_is_bounded_as_the_first_one_is() {
+    let server = both().await;
+    for (len, status) in [(8191, 200), (8192, 200), (8193, 431)] {
+        let mut tcp = server.tcp().await;
+        assert_eq!(ask(&mut tcp, HELLO).await.body, "hello");
+        let head = |value: &str| format!("GET /hello HTTP/1.1\r\nHost: x\r\nX: {value}\r\n\r\n");
+        let head = head(&"x".repeat(len - head("").len()));
+        assert_eq!(ask(&mut tcp, &head).await.status, status, "{len}");
+    }
+}
+
+#[tokio::test]
 async fn an_upgrade_may_follow_on_a_kept_alive_connection() {
     let server = both().await;
     let mut tcp = server.tcp().await;

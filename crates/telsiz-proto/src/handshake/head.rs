@@ -5,7 +5,7 @@ use std::fmt;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri, Version};
 
-use super::MAX_HEAD;
+use super::{MAX_FIELDS, MAX_HEAD};
 
 /// The head of an HTTP message cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ use super::MAX_HEAD;
 pub enum HeadError {
     /// It has more than [`MAX_HEAD`] bytes.
     TooLarge,
+    /// It has more than [`MAX_FIELDS`] fields.
+    TooManyFields,
     /// It is not written as HTTP/1.1 asks; the text says what is wrong.
     Malformed(&'static str),
     /// It speaks a version of HTTP other than 1.0 and 1.1.
@@ -23,7 +25,7 @@ impl HeadError {
     /// The status with which a server answers.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TooLarge | Self::TooManyFields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
         }
@@ -34,6 +36,7 @@ impl fmt::Display for HeadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge => write!(f, "the head is larger than {MAX_HEAD} bytes"),
+            Self::TooManyFields => write!(f, "the head has more than {MAX_FIELDS} fields"),
             Self::Malformed(what) => write!(f, "malformed HTTP: {what}"),
             Self::Version => f.write_str("only HTTP/1.1 is spoken here"),
         }
@@ -176,6 +179,9 @@ impl<L: StartLine> Head<L> {
 
     /// `Name: value`; no folding, no space before the colon (RFC 9112, section 5).
     fn parse_field(&mut self, line: &[u8]) -> Result<(), HeadError> {
+        if self.headers.len() == MAX_FIELDS {
+            return Err(HeadError::TooManyFields);
+        }
         let colon = line.iter().position(|byte| *byte == b':');
         let (name, value) = line.split_at(colon.ok_or(BAD_FIELD)?);
         let value = value[1..].trim_ascii();
@@ -183,7 +189,7 @@ impl<L: StartLine> Head<L> {
         let value = HeaderValue::from_bytes(value).map_err(|_| BAD_FIELD)?;
         self.headers
             .try_append(name, value)
-            .map_err(|_| HeadError::TooLarge)?;
+            .map_err(|_| HeadError::TooManyFields)?;
         Ok(())
     }
 }
@@ -224,6 +230,22 @@ mod tests {
         // Without an end it is refused as soon as no end can come in time.
         assert_eq!(parse(&[b'G'; MAX_HEAD - 1]), Ok(None));
         assert_eq!(parse(&[b'G'; MAX_HEAD]), Err(HeadError::TooLarge));
+    }
+
+    #[test]
+    fn a_head_of_100_fields_is_read_and_one_of_a_field_more_is_not() {
+        let names: [fn(usize) -> String; 2] = [|_| "a".to_owned(), |number| format!("a{number}")];
+        for name in names {
+            for count in [MAX_FIELDS - 1, MAX_FIELDS, MAX_FIELDS + 1] {
+                let fields = (0..count).map(|number| format!("{}: x\r\n", name(number)));
+                let head = format!("GET / HTTP/1.1\r\n{}\r\n", fields.collect::<String>());
+                let expected = match count > MAX_FIELDS {
+                    true => Err(HeadError::TooManyFields),
+                    false => Ok(Some(head.len())),
+                };
+                assert_eq!(parse(head.as_bytes()), expected);
+            }
+        }
     }
 
     #[test]

@@ -26,6 +26,10 @@ use sha1::{Digest, Sha1};
 /// The most bytes that the head of a request or of an answer may have.
 pub const MAX_HEAD: usize = 8 * 1024;
 
+/// The most fields that it may have: each takes far more memory than the four bytes that
+/// are enough for one.
+pub const MAX_FIELDS: usize = 100;
+
 /// Appended to the key before hashing (section 1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 

@@ -13,7 +13,7 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use telsiz_proto::handshake::{verify, wants_upgrade};
+use telsiz_proto::handshake::{MAX_HEAD, verify, wants_upgrade};
 use tokio::sync::oneshot;
 
 use super::accept::Site;
@@ -80,7 +80,8 @@ pub(super) async fn serve_http(
         })
     };
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new());
+    // A later head may be as large as the first one.
+    builder.timer(TokioTimer::new()).max_buf_size(MAX_HEAD);
     if let Some(timeout) = site.options.get().open_timeout {
         builder.header_read_timeout(timeout);
     }

@@ -282,21 +282,28 @@ async fn fight(mut attacking: JoinHandle<Attacker>, victim: impl Future, then: T
     };
     let mut attacker = attacker.unwrap_or_else(|error| resume_unwind(error.into_panic()));
     let held = heap::live();
-    let staying = match then {
+    match then {
         Then::HangUp => {
             drop(attacker);
-            None
+            if !has_ended {
+                victim.await;
+            }
         }
         Then::Wait(time) => {
-            advance(time).await;
-            Some(spawn_blocking(move || attacker.wait_for_end()))
+            let waiting = spawn_blocking(move || attacker.wait_for_end());
+            // Again and again: what was sent may not have been read yet.
+            let passing = async {
+                while !waiting.is_finished() {
+                    advance(time).await;
+                    yield_now().await;
+                }
+            };
+            match has_ended {
+                true => passing.await,
+                false => drop(tokio::join!(victim, passing)),
+            }
+            waiting.await.expect("the transport ends");
         }
-    };
-    if !has_ended {
-        victim.await;
-    }
-    if let Some(ended) = staying {
-        ended.await.expect("the transport ends");
     }
     held
 }
