@@ -27,7 +27,17 @@ struct Waiting(Mutex<Tasks>);
 #[derive(Default)]
 struct Tasks {
     receiver: Option<Waker>,
-    senders: Vec<Waker>,
+    senders: Vec<(u64, Waker)>,
+    /// The number of the sender that came last.
+    last: u64,
+}
+
+/// A sender that may have to wait. When it gives up it is forgotten: nobody else would
+/// do that as long as the peer does nothing.
+pub(crate) struct Place<'a> {
+    waiting: &'a Waiting,
+    /// `None` before it waits.
+    number: Option<u64>,
 }
 
 /// A lock that outlives a panic of another holder: no state is left half-changed
@@ -46,6 +56,7 @@ impl Wake for Waiting {
             let mut tasks = lock(&self.0);
             (tasks.receiver.clone(), std::mem::take(&mut tasks.senders))
         };
+        let senders = senders.into_iter().map(|(_, waker)| waker);
         receiver.into_iter().chain(senders).for_each(Waker::wake);
     }
 }
@@ -58,11 +69,27 @@ impl Waiting {
             none => *none = Some(waker.clone()),
         }
     }
+}
 
-    fn note_sender(&self, waker: &Waker) {
-        let mut tasks = lock(&self.0);
-        if !tasks.senders.iter().any(|known| known.will_wake(waker)) {
-            tasks.senders.push(waker.clone());
+impl Place<'_> {
+    fn note(&mut self, waker: &Waker) {
+        let mut tasks = lock(&self.waiting.0);
+        let number = *self.number.get_or_insert_with(|| {
+            tasks.last += 1;
+            tasks.last
+        });
+        match tasks.senders.iter_mut().find(|(known, _)| *known == number) {
+            Some((_, known)) => known.clone_from(waker),
+            None => tasks.senders.push((number, waker.clone())),
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            let mut tasks = lock(&self.waiting.0);
+            tasks.senders.retain(|(known, _)| *known != number);
         }
     }
 }
@@ -94,16 +121,25 @@ impl<L> Shared<L> {
         self.with(poll)
     }
 
+    /// A place for a sender, as long as it polls for one thing.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place {
+            waiting: &self.waiting,
+            number: None,
+        }
+    }
+
     /// Polls for a sender. It is noted only if it has to wait, and then polled
     /// again, so that no wake-up falls between.
     pub(crate) fn poll_sender<T>(
         &self,
         cx: &mut Context<'_>,
+        place: &mut Place<'_>,
         mut poll: impl FnMut(&mut L, &mut Context<'_>) -> Poll<T>,
     ) -> Option<Poll<T>> {
         match self.with(&mut poll) {
             Some(Poll::Pending) => {
-                self.waiting.note_sender(cx.waker());
+                place.note(cx.waker());
                 self.with(poll)
             }
             polled => polled,

@@ -140,14 +140,18 @@ impl<S: Io> Drop for Receiver<S> {
 }
 
 impl<S: Io> Sender<S> {
-    fn poll<T>(
+    /// Polls until that is done.
+    async fn wait<T>(
         &self,
-        cx: &mut Context<'_>,
-        poll: impl FnMut(&mut Link<S>, &mut Context<'_>) -> Poll<Result<T, Error>>,
-    ) -> Poll<Result<T, Error>> {
-        self.shared
-            .poll_sender(cx, poll)
-            .unwrap_or(Poll::Ready(Err(Error::Closed)))
+        mut poll: impl FnMut(&mut Link<S>, &mut Context<'_>) -> Poll<Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let mut place = self.shared.place();
+        poll_fn(|cx| {
+            self.shared
+                .poll_sender(cx, &mut place, &mut poll)
+                .unwrap_or(Poll::Ready(Err(Error::Closed)))
+        })
+        .await
     }
 
     /// Sends a message; see [`WebSocket::send`](crate::WebSocket::send).
@@ -176,7 +180,7 @@ impl<S: Io> Sender<S> {
     /// Dropped while it waits, nothing was queued.
     pub async fn feed(&self, message: impl Into<Outgoing>) -> Result<(), Error> {
         let mut message = Some(Box::new(message.into()));
-        poll_fn(|cx| self.poll(cx, |link, cx| link.poll_feed(cx, &mut message))).await
+        self.wait(|link, cx| link.poll_feed(cx, &mut message)).await
     }
 
     /// Waits until everything that was queued has been given to the transport.
@@ -190,7 +194,7 @@ impl<S: Io> Sender<S> {
     ///
     /// Dropping the future loses nothing.
     pub async fn flush(&self) -> Result<(), Error> {
-        poll_fn(|cx| self.poll(cx, Link::poll_flushed)).await
+        self.wait(Link::poll_flushed).await
     }
 
     /// Queues a message and writes what the transport takes at once. Never waits.

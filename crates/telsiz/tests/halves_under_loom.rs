@@ -60,9 +60,10 @@ fn become_ready(transport: &loom::sync::Mutex<Transport>) {
 }
 
 fn wait_as_sender(shared: &Shared<Link>) {
+    let mut place = shared.place();
     block_on(poll_fn(|cx| {
         shared
-            .poll_sender(cx, Link::poll)
+            .poll_sender(cx, &mut place, Link::poll)
             .unwrap_or(Poll::Ready(()))
     }));
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use common::frame::{Frame, PING, PONG};
 use common::raw::Raw;
 use common::{client, heap, pipe, soon};
-use telsiz::WebSocket;
+use telsiz::{TrySendError, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 #[global_allocator]
@@ -204,4 +205,74 @@ async fn a_reader_that_never_catches_up_costs_no_more_than_one_that_stops() {
         asking.abort();
         echoing.abort();
     }
+}
+
+/// What the state of a connection, its pipe and its task take.
+const STATE: usize = 8 * 1024;
+
+/// What may be held of an outbox in which `len` bytes at a time are put.
+fn outbox(len: usize) -> usize {
+    4 * (BUFFER + len) + 2 * PIPE + STATE
+}
+
+#[tokio::test]
+async fn try_send_to_one_that_stopped_costs_the_write_buffer_and_one_message() {
+    for len in [1, 700, 5000, 100_000] {
+        let (ws, _peer) = pipe(PIPE, client().write_buffer(BUFFER)).await;
+        let (_receiver, sender) = ws.split();
+        let before = heap::live();
+        for _ in 0..100_000 / len + 10 {
+            let sent = sender.try_send(vec![1; len]);
+            if let Err(error) = sent {
+                assert!(matches!(error, TrySendError::Full(_)), "{error:?}");
+            }
+        }
+        let held = heap::live() - before;
+        assert!(held <= outbox(len) as isize, "{held} for {len} at a time");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_wait_to_send_cost_their_own_messages() {
+    const TASKS: usize = 100;
+    for len in [1, 700, 5000] {
+        let (ws, _peer) = pipe(PIPE, client().write_buffer(BUFFER)).await;
+        let (_receiver, sender) = ws.split();
+        let before = heap::live();
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|_| {
+                let sender = sender.clone();
+                tokio::spawn(async move { while sender.send(vec![1; len]).await.is_ok() {} })
+            })
+            .collect();
+        // The clock goes on only when nobody can do anything any more.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let held = heap::live() - before;
+        let bound = outbox(len) + TASKS * (len + 1000);
+        assert!(held <= bound as isize, "{held} for {len} at a time");
+        tasks.into_iter().for_each(|task| task.abort());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_gave_up_sending_cost_nothing() {
+    let quiet = client().write_buffer(BUFFER).ping_interval(None);
+    let (ws, _peer) = pipe(PIPE, quiet).await;
+    let (_receiver, sender) = ws.split();
+    while sender.try_send(vec![1; 100]).is_ok() {}
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..1000 {
+            let sender = sender.clone();
+            let sending = async move {
+                let sent = timeout(Duration::from_millis(1), sender.send("late")).await;
+                assert!(sent.is_err(), "there was room");
+            };
+            tokio::spawn(sending).await.unwrap();
+            yield_now().await;
+        }
+        held.push(heap::live());
+    }
+    let more = held[1] - held[0];
+    assert!(more <= 1000, "{more} for 1000 that gave up");
 }
