@@ -5,8 +5,8 @@ mod common;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::BufMut;
-use telsiz_proto::{Config, Connection, Input};
+use bytes::{BufMut, BytesMut};
+use telsiz_proto::{Config, Connection, Event, Exceeded, Fault, Input, Outbox, Prepared, Role};
 
 use common::frame::{BINARY, CONTINUATION, Frame, PING};
 use common::{Side, compressing, heap};
@@ -155,6 +155,30 @@ fn the_space_is_never_more_than_what_is_left_of_the_frame() {
 }
 
 #[test]
+fn memory_that_an_earlier_message_left_is_at_most_twice_the_message() {
+    // It may be more than four times what came, but no more than the limit allows for.
+    for side in Side::BOTH {
+        for claimed in [20_000, 100_000, 1 << 20] {
+            for spare in [claimed, 2 * claimed, 3 * claimed] {
+                let mut connection = unlimited(side);
+                let mut came = side.gets(Frame::new(BINARY, "")).header(claimed as u64);
+                came.extend_from_slice(&[0; 9_000]);
+                swallow(&mut connection, &mut came);
+                let before = heap::live();
+                let mut memory = Some(BytesMut::with_capacity(spare));
+                assert!(connection.space(|| memory.take()).is_some());
+                let kept = heap::live() - before;
+                let most = match spare <= 2 * claimed {
+                    true => spare as isize,
+                    false => GROWTH * 9_000,
+                };
+                assert!(kept <= most, "{kept} for {claimed} in {spare}");
+            }
+        }
+    }
+}
+
+#[test]
 fn there_is_no_space_for_small_messages_and_control_frames() {
     let side = Side::Client;
     let mut connection = unlimited(side);
@@ -217,6 +241,106 @@ fn a_bomb_costs_its_limit() {
         let most = 2 * limit as isize + INFLATER + STATE;
         assert!(used.peak <= most, "{used:?}");
         assert!(used.kept <= INFLATER + 2 * STATE, "{used:?}");
+    }
+}
+
+/// A server with a limit, and its compressing client.
+fn bombed(limit: usize) -> (Connection, common::End) {
+    let deflate = compressing::settings(false, 15);
+    let mut config = compressing::config(&deflate);
+    config.limits.message_size = limit;
+    let mut connection = Connection::new(Side::Server.role(), Arc::new(config), Instant::now());
+    connection.set_deflate(compressing::agree(&deflate, &deflate));
+    (connection, compressing::end(Side::Client, &deflate))
+}
+
+#[test]
+fn a_bomb_of_the_limit_less_one_the_limit_and_one_more() {
+    const LIMIT: usize = 100_000;
+    for len in [LIMIT - 1, LIMIT, LIMIT + 1] {
+        let (mut connection, mut from) = bombed(LIMIT);
+        let zeros = vec![0; len];
+        assert_eq!(from.connection.send_binary(&zeros, &mut from.out), Ok(()));
+        let mut bomb = from.transmit();
+        let (message, used) = heap::measure(|| connection.poll(&mut Input::new(&mut bomb)));
+        match len > LIMIT {
+            true => {
+                let fault = Fault::from(Exceeded::MessageSize { max: LIMIT });
+                assert_eq!(message.err(), Some(fault));
+            }
+            // Not one byte less comes out than went in.
+            false => match message {
+                Ok(Some(Event::Message(message))) => assert_eq!(message.as_bytes(), zeros),
+                other => panic!("{len}: {other:?}"),
+            },
+        }
+        let most = 2 * LIMIT as isize + INFLATER + 2 * STATE;
+        assert!(used.peak <= most, "{len}: {used:?}");
+    }
+}
+
+#[test]
+fn a_bomb_in_fragments_of_one_byte_with_pings_between_them() {
+    const LIMIT: usize = 1 << 20;
+    let (mut connection, _) = bombed(LIMIT);
+    let deflate = compressing::settings(false, 15);
+    let mut from = compressing::end(Side::Server, &deflate);
+    assert_eq!(
+        from.connection
+            .send_binary(&vec![0; 16 * LIMIT], &mut from.out),
+        Ok(())
+    );
+    let bomb = from.frames().remove(0).payload;
+    assert!(bomb.len() > 10_000, "{}", bomb.len());
+    let ping = Frame::new(PING, [0; 125]).to(Side::Server);
+    let mark = heap::Mark::set();
+    let mut start = Frame::new(BINARY, "").more();
+    start.reserved = 4;
+    swallow(&mut connection, &mut start.to(Side::Server));
+    let mut faults = 0;
+    for (index, byte) in bomb.iter().enumerate() {
+        let piece = Frame::new(CONTINUATION, [*byte]);
+        let is_last = index + 1 == bomb.len();
+        let mut piece = if is_last { piece } else { piece.more() }.to(Side::Server);
+        faults += usize::from(connection.poll(&mut Input::new(&mut piece)).is_err());
+        let _ = connection.poll(&mut Input::new(&mut ping.clone()));
+        let most = match is_last {
+            true => 2 * LIMIT as isize + INFLATER,
+            false => GROWTH * index as isize + 1000,
+        };
+        let used = mark.used();
+        assert!(used.peak <= most + 3 * STATE, "{index}: {used:?}");
+    }
+    assert_eq!(faults, 1);
+}
+
+#[test]
+fn a_prepared_message_that_waits_for_many_is_held_once() {
+    const LEN: usize = 10_000;
+    const MANY: isize = 100;
+    for compressed in [false, true] {
+        let deflate = compressing::settings(false, 15);
+        let config = Arc::new(compressing::config(&deflate));
+        let mut all: Vec<_> = (0..MANY)
+            .map(|_| {
+                let mut one = Connection::new(Role::Server, config.clone(), Instant::now());
+                if compressed {
+                    one.set_deflate(compressing::agree(&deflate, &deflate));
+                }
+                (one, Outbox::default())
+            })
+            .collect();
+        let bytes = common::noise(LEN / 2, 1).repeat(2);
+        let mark = heap::Mark::set();
+        let message = Prepared::new(bytes.clone());
+        for (connection, out) in &mut all {
+            assert_eq!(connection.send(&message, out), Ok(()));
+        }
+        // Beside it: a header and a reference for each, and the thread's compressor.
+        let compressor = if compressed { 400_000 } else { 0 };
+        let most = 3 * LEN as isize + 400 * MANY + compressor;
+        let used = mark.used();
+        assert!(used.kept <= most, "{used:?} of {most}");
     }
 }
 

@@ -26,6 +26,9 @@ const SETTLE: usize = 16 * 1024;
 /// What is kept may be this many times what has come.
 const GROWTH: usize = 4;
 
+/// How many times as large as a message the memory may be that an earlier one left.
+const SPARE: usize = 2;
+
 /// How large a message may be while it is compressed: what cannot be compressed
 /// grows, by an eighth with the codes that are fixed (RFC 1951, section 3.2.6).
 const fn deflated_max(message_size: usize) -> usize {
@@ -405,9 +408,12 @@ impl Receive {
         }
         if data.capacity() - data.len() < left.min(LARGE) {
             // A spare may be larger than what came allows to ask for: a peer paid
-            // for it by sending a message of that size, and it serves only once.
+            // for it by sending a message of that size, and it serves only once. But
+            // the message goes with it to whoever keeps it.
+            let whole = data.len() + left;
             if let Some(mut memory) = spare()
-                && memory.try_reclaim(data.len() + left)
+                && memory.try_reclaim(whole)
+                && memory.capacity() <= SPARE * whole
             {
                 memory.extend_from_slice(data);
                 *data = memory;
