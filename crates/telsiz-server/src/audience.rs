@@ -8,6 +8,9 @@ use telsiz::{Prepared, Sender, TrySendError};
 use crate::close;
 use crate::limits::AUDIENCE_BUFFER;
 
+/// What a message takes besides its bytes, at most.
+const PREPARED: usize = 256;
+
 /// The connections of a mount that hear each other, each with something that
 /// decides what it hears (a language, say).
 ///
@@ -143,7 +146,7 @@ impl Line {
     fn send(&mut self, message: Prepared) {
         let full = match self {
             Self::Opening { waiting, bytes } => {
-                *bytes += message.message().len();
+                *bytes += message.message().len() + PREPARED;
                 waiting.push(message);
                 *bytes > AUDIENCE_BUFFER
             }
@@ -199,16 +202,19 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn more_than_may_wait_during_a_handshake_is_too_slow() {
+    /// Sends so many messages of `len` bytes during a handshake; the Close frame that the
+    /// client gets, or `None` if it gets all of them.
+    async fn wait_for_a_handshake(count: usize, len: usize) -> Option<telsiz::CloseFrame> {
         let audience = Arc::new(Audience::default());
         let address = serve(|serve| {
             serve.fallback(move |upgrade: Upgrade| {
                 let member = audience.join(());
                 let audience = audience.clone();
                 async move {
-                    let message = Prepared::new(vec![0; AUDIENCE_BUFFER + 1]);
-                    audience.send_to_all(|()| Some(message.clone()));
+                    for _ in 0..count {
+                        let message = Prepared::new(vec![0; len]);
+                        audience.send_to_all(|()| Some(message.clone()));
+                    }
                     let ws = upgrade.accept().await.expect("accepted");
                     let (mut receiver, sender) = ws.split();
                     member.open(sender);
@@ -218,8 +224,33 @@ mod tests {
         })
         .await;
         let mut ws = connect(address, "/").await;
-        let frame = crate::testing::closed(&mut ws).await;
-        assert_eq!(frame, close::TOO_SLOW);
+        for _ in 0..count {
+            match next(&mut ws).await {
+                Some(message) => assert_eq!(message.len(), len),
+                None => return ws.outcome().and_then(|outcome| outcome.received),
+            }
+        }
+        None
+    }
+
+    #[tokio::test]
+    async fn what_may_wait_during_a_handshake_is_bounded() {
+        let most = AUDIENCE_BUFFER - PREPARED;
+        for (len, frame) in [
+            (most - 1, None),
+            (most, None),
+            (most + 1, Some(close::TOO_SLOW)),
+        ] {
+            assert_eq!(wait_for_a_handshake(1, len).await, frame, "{len}");
+        }
+    }
+
+    #[tokio::test]
+    async fn empty_messages_that_wait_during_a_handshake_count_too() {
+        let most = AUDIENCE_BUFFER / PREPARED;
+        assert_eq!(wait_for_a_handshake(most, 0).await, None);
+        let frame = wait_for_a_handshake(most + 1, 0).await;
+        assert_eq!(frame, Some(close::TOO_SLOW));
     }
 
     /// A server on which each message goes to all others.
