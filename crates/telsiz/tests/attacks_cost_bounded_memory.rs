@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::attack::{Attacker, End, GROWN, GROWTH, READ, STATE, Then, all, cost};
+use common::attack::{Attacker, End, GROWN, GROWTH, READ, STATE, Then, Way, all, cost};
 use common::frame::{BINARY, CONTINUATION, Frame, PING, PONG};
 use common::heap;
 use telsiz::{CloseCode, Deflate, Options, WebSocket};
@@ -214,14 +214,43 @@ fn a_reader_that_stops() {
 #[test]
 fn a_reader_that_stops_and_sends_much_that_is_not_answered() {
     // A message that waits for the peer must not keep all that was read with it.
-    let len = 2048;
-    let bound = GROWTH * (BUFFER + len) as isize + READ + STATE;
-    at_most(bound, &options(), move |peer| {
-        let message = peer.encode(&Frame::binary(vec![0; len]));
-        let pong = peer.encode(&Frame::new(PONG, [0; 125]));
-        let pongs = pong.repeat((62_000 - message.len()) / pong.len());
-        peer.stuff(&[message, pongs].concat());
-    });
+    // A client masks what it sends, and so copies it.
+    for way in [Way::Recv, Way::Run, Way::Halves] {
+        let len = 8000;
+        let attack = move |peer: &mut Attacker| {
+            let message = peer.encode(&Frame::binary(vec![0; len]));
+            let pong = peer.encode(&Frame::new(PONG, [0; 125]));
+            let pongs = pong.repeat((62_000 - message.len()) / pong.len());
+            peer.stuff(&[message, pongs].concat());
+        };
+        let bound = GROWTH * (BUFFER + len) as isize + READ + STATE;
+        let echo = move |ws| way.echo(ws);
+        cost(End::Server, options(), echo, attack, Then::HangUp).is_at_most(bound, way);
+    }
+}
+
+#[test]
+fn messages_that_are_kept_with_much_around_each() {
+    const COUNT: usize = 100;
+    const LEN: usize = 1000;
+    for end in [End::Server, End::Client] {
+        let victim = async |mut ws: WebSocket| {
+            let mut kept = Vec::with_capacity(COUNT);
+            while let Ok(Some(message)) = ws.recv().await {
+                kept.push(message.into_own());
+            }
+            assert_eq!(kept.len(), COUNT);
+        };
+        let attack = |peer: &mut Attacker| {
+            let pongs = peer.encode(&Frame::new(PONG, [0; 125])).repeat(480);
+            let message = peer.encode(&Frame::binary([0; LEN]));
+            peer.write(&[message, pongs].concat().repeat(COUNT));
+            peer.send(&Frame::close(1000, ""));
+            assert_eq!(peer.close_code(), 1000);
+        };
+        let bound = (COUNT * (LEN + 64)) as isize + READ + STATE;
+        cost(end, options(), victim, attack, Then::HangUp).is_at_most(bound, end);
+    }
 }
 
 /// The default.

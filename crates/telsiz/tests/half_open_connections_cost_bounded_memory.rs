@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::io::Write;
 use std::time::Duration;
 
 use common::attack::{Attacker, End, STATE, Then, opening_cost};
@@ -129,7 +130,7 @@ fn a_refusal_whose_body_never_ends() {
                 false => vec![b'x'; 70_000],
             };
             // The client has ended the transport when it has enough.
-            let _ = peer.write(&body);
+            let _ = peer.tcp.write_all(&body);
         };
         let peak = opening(End::Client, attack, Then::Wait(OPEN_TIMEOUT));
         assert!(peak <= 2 * BODY + HALF_OPEN, "{peak}");

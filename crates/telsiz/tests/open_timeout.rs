@@ -11,6 +11,7 @@ use common::server::Running;
 use common::{client, soon};
 use telsiz::ConnectError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep};
 
 #[tokio::test(start_paused = true)]
@@ -125,6 +126,27 @@ fn without_an_open_timeout_the_server_waits() {
         slow.write_all(&head.as_bytes()[10..]).await.unwrap();
         let head = common::http::read_head(&mut slow).await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    });
+}
+
+#[test]
+fn a_refused_client_that_stays_is_dropped_after_2_seconds() {
+    frozen(|| async {
+        let server = Running::echo().await;
+        let mut tcp = server.tcp().await;
+        tcp.write_all(b"\x16 is no HTTP").await.unwrap();
+        let mut answer = Vec::new();
+        tcp.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 400 "));
+        // It is read and thrown away, so that no reset eats the answer.
+        for _ in 0..100 {
+            tcp.write_all(&[0; 1000]).await.unwrap();
+            yield_now().await;
+        }
+        advance(Duration::from_millis(2_100)).await;
+        while tcp.write_all(&[0; 1000]).await.is_ok() {
+            yield_now().await;
+        }
     });
 }
 

@@ -249,6 +249,27 @@ mod tests {
     }
 
     #[test]
+    fn each_byte_is_looked_at_once_however_slowly_it_comes() {
+        let bytes = b"GET / HTTP/1.1\r\nHost: x\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy";
+        let mut head = Head::<RequestLine>::new();
+        for cut in 1..=bytes.len() {
+            assert_eq!(head.parse(&bytes[..cut]), Ok(None));
+            // The next call begins behind all that came.
+            assert_eq!(head.scanned, cut);
+        }
+        // What was read before is not read again, whatever stands there now.
+        let mut other = vec![b'\n'; bytes.len()];
+        other[0] = b'G';
+        other[head.line..].fill(b'z');
+        other.extend_from_slice(b"\r\n");
+        assert!(
+            head.parse(&other).is_err(),
+            "the line alone: it has no colon"
+        );
+        assert_eq!(head.headers["host"], "x");
+    }
+
+    #[test]
     fn what_is_no_http_is_refused_at_its_first_byte() {
         assert!(matches!(parse(b"\x16"), Err(HeadError::Malformed(_))));
     }

@@ -228,6 +228,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_body_may_have_six_times_the_limit_and_1_kib() {
+        let most = 6 * 10 + 1024;
+        for (len, status) in [(most - 1, 200), (most, 200), (most + 1, 413)] {
+            let body = r#"{"message":"1234567890"}"#;
+            let body = format!("{body}{}", " ".repeat(len - body.len()));
+            assert_eq!(
+                ask(Some(Relay::default()), post(&body)).await.0,
+                status,
+                "{len}"
+            );
+        }
+        for (text, status) in [
+            ("123456789", 200),
+            ("1234567890", 200),
+            ("12345678901", 413),
+        ] {
+            let answer = ask(Some(Relay::default()), get(&format!("/send/{text}"))).await;
+            assert_eq!(answer.0, status, "{text}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_path_that_is_no_text_is_told_so() {
         let (status, answer) = ask(Some(Relay::default()), get("/send/%FF")).await;
         let detail = json!({"detail": "message: bir metin bekleniyordu"});

@@ -45,16 +45,21 @@ async fn an_oversized_message_is_told_and_closed_with_1009() {
 async fn the_limits_are_those_of_the_flags() {
     let server = Server::start("--max-message-size 10 --max-fragments 2");
     let mut client = server.open("/echo").await;
-    assert_eq!(client.ask("1234567890").await, "1234567890");
+    for text in ["123456789", "1234567890"] {
+        assert_eq!(client.ask(text).await, text);
+    }
     let told = client.ask("12345678901").await;
     assert_eq!(told, r#"{"error":"Message too large","max_size":10}"#);
     assert_eq!(client.closed().await.code().get(), 1009);
 
     let mut client = server.open("/echo").await;
-    for last in [false, true, false, false, false, true] {
-        let sent = client.0.send_fragment("x", last).await;
-        sent.expect("sent");
+    for more in [1, 2, 3] {
+        for number in 0..=more {
+            let sent = client.0.send_fragment("x", number == more).await;
+            sent.expect("sent");
+        }
     }
     assert_eq!(client.text().await, "xx");
+    assert_eq!(client.text().await, "xxx");
     assert_eq!(client.closed().await.to_string(), "1008 Too many fragments");
 }
