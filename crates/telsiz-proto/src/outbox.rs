@@ -156,15 +156,34 @@ impl Outbox {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Whether a payload of `len` bytes is appended by copy though it is owned.
+    #[inline]
+    pub(crate) fn copies(len: usize) -> bool {
+        len < BY_REFERENCE
+    }
+
     /// Appends owned bytes: by reference, or by copy if they are few.
     #[inline]
     pub(crate) fn put_owned(&mut self, bytes: Bytes) {
-        if bytes.len() < BY_REFERENCE {
-            self.put(&bytes);
-        } else {
-            self.large_len += bytes.len();
-            self.large.push_back((self.bytes.len(), bytes));
+        match Self::copies(bytes.len()) {
+            true => self.put(&bytes),
+            false => self.put_reference(bytes),
         }
+    }
+
+    /// Appends bytes that others hold too, and counts a reference only if they are
+    /// not few.
+    #[inline]
+    pub(crate) fn put_shared(&mut self, bytes: &Bytes) {
+        match Self::copies(bytes.len()) {
+            true => self.put(bytes),
+            false => self.put_reference(bytes.clone()),
+        }
+    }
+
+    fn put_reference(&mut self, bytes: Bytes) {
+        self.large_len += bytes.len();
+        self.large.push_back((self.bytes.len(), bytes));
     }
 
     /// Appends bytes by copy and lends the copy, to be masked.

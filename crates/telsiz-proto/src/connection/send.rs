@@ -34,7 +34,7 @@ impl Connection {
         match message.into() {
             Outgoing::Message(message) => self.encode_message(message, out),
             Outgoing::Prepared(prepared) => match (self.role, self.shared(&prepared)) {
-                (Role::Server, Some(frame)) => out.put_owned(frame),
+                (Role::Server, Some(frame)) => out.put_shared(frame),
                 _ => self.encode_message(prepared.message().clone(), out),
             },
         }
@@ -42,12 +42,12 @@ impl Connection {
     }
 
     /// The frame in which `prepared` goes out here and on other connections.
-    fn shared(&self, prepared: &Prepared) -> Option<Bytes> {
+    fn shared<'p>(&self, prepared: &'p Prepared) -> Option<&'p Bytes> {
         if !self.compresses(prepared.message().len()) {
-            return Some(prepared.plain().clone());
+            return Some(prepared.plain());
         }
         let (bits, level) = self.codec.as_ref()?.shared()?;
-        Some(prepared.deflated(bits, level).clone())
+        Some(prepared.deflated(bits, level))
     }
 
     /// Sends text by copy.
@@ -208,6 +208,9 @@ impl Connection {
         out.put_header(header);
         match header.mask {
             None => out.put_owned(payload),
+            Some(key) if Outbox::copies(payload.len()) => {
+                key.apply(out.put_mut(&payload));
+            }
             Some(key) => {
                 // Nobody else holds it: it is masked where it lies.
                 let mut payload = payload
