@@ -57,5 +57,6 @@ mod split;
 mod sync;
 #[cfg(test)]
 mod testing;
+mod tcp;
 mod tls;
 mod websocket;

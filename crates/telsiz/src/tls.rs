@@ -1,5 +1,6 @@
 //! TLS, and the transports of this crate.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,23 +14,40 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
+use crate::tcp::Tcp;
+
 /// TCP, with or without TLS.
-#[derive(Debug)]
 pub struct Transport(Inner);
 
-#[derive(Debug)]
 enum Inner {
-    Tcp(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tcp(Tcp),
+    Tls(Box<TlsStream<Tcp>>),
 }
 
 impl Transport {
-    /// The TCP connection underneath.
-    pub fn tcp(&self) -> &TcpStream {
+    fn tcp(&self) -> &Tcp {
         match &self.0 {
             Inner::Tcp(tcp) => tcp,
             Inner::Tls(tls) => tls.get_ref().0,
         }
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp().local_addr()
+    }
+
+    /// The address of the peer.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system; most likely the connection is lost.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp().peer_addr()
     }
 
     /// Whether TLS protects it.
@@ -38,8 +56,23 @@ impl Transport {
     }
 }
 
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport")
+            .field("peer_addr", &self.peer_addr().ok())
+            .field("is_tls", &self.is_tls())
+            .finish()
+    }
+}
+
 impl From<TcpStream> for Transport {
     fn from(tcp: TcpStream) -> Self {
+        Tcp::Tokio(tcp).into()
+    }
+}
+
+impl From<Tcp> for Transport {
+    fn from(tcp: Tcp) -> Self {
         Self(Inner::Tcp(tcp))
     }
 }
@@ -172,7 +205,7 @@ impl ClientTls {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let tls = self.0.connect(name, tcp).await?;
+        let tls = self.0.connect(name, Tcp::Tokio(tcp)).await?;
         Ok(Transport(Inner::Tls(Box::new(tls.into()))))
     }
 }
@@ -208,7 +241,7 @@ impl ServerTls {
         Ok(Self(Arc::new(config).into()))
     }
 
-    pub(crate) async fn accept(&self, tcp: TcpStream) -> io::Result<Transport> {
+    pub(crate) async fn accept(&self, tcp: Tcp) -> io::Result<Transport> {
         let tls = self.0.accept(tcp).await?;
         Ok(Transport(Inner::Tls(Box::new(tls.into()))))
     }

@@ -182,6 +182,7 @@ async fn a_handler_that_is_busy_elsewhere_says_the_code_when_it_returns() {
     .await;
     let mut ws = server.connect("/").await;
     server.stopper.stop_with(CloseCode::RESTART);
+    server.stopping().await;
     go_on.send(()).unwrap();
     assert_eq!(soon(ws.recv()).await.unwrap(), None);
     assert_eq!(ws.close_code(), Some(CloseCode::RESTART));
@@ -243,6 +244,7 @@ async fn an_upgrade_that_is_accepted_during_a_stop_is_refused_with_503() {
     let connecting = tokio::spawn(server.client("/").into_future());
     let go_on = soon(arrivals.recv()).await.unwrap();
     server.stopper.stop();
+    server.stopping().await;
     go_on.send(()).unwrap();
     let Err(ConnectError::Rejected(response)) = soon(connecting).await.unwrap() else {
         panic!("it has to be refused");

@@ -10,7 +10,6 @@ use telsiz_proto::handshake::{
     HeadError, MAX_HEAD, Opening, Refused, RequestReader, verify, wants_upgrade,
 };
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -18,8 +17,10 @@ use super::http_side::{HttpService, serve_http};
 use super::opening::{Responder, Way, refuse_raw};
 use super::registry::{Lease, Registry};
 use super::router::Router;
+use super::tasks::{Next, Tasks};
 use super::upgrade::Upgrade;
 use crate::options::Options;
+use crate::tcp::Tcp;
 use crate::tls::{ServerTls, Transport};
 
 /// What a server, or one of its workers, serves its connections with.
@@ -29,6 +30,7 @@ pub(super) struct Site {
     pub(super) tls: Option<ServerTls>,
     pub(super) options: Options,
     pub(super) registry: Arc<Registry>,
+    pub(super) tasks: Tasks,
     /// Tells HTTP connections and unfinished handshakes that the server stops.
     pub(super) stopping: CancellationToken,
 }
@@ -49,9 +51,9 @@ impl Site {
         self.stopping.cancel();
     }
 
-    /// Serves a connection that was just accepted, up to its upgrade; a handler
-    /// serves it from there in a task of its own.
-    pub(super) async fn serve(self: Arc<Self>, tcp: TcpStream, remote: SocketAddr, lease: Lease) {
+    /// Serves a connection that was just accepted, up to its upgrade: from there a
+    /// handler goes on.
+    pub(super) async fn serve(self: Arc<Self>, tcp: Tcp, remote: SocketAddr, lease: Lease) -> Next {
         // A connection that cannot be set up so is served all the same.
         let _ = tcp.set_nodelay(self.options.get().nodelay);
         let opening = self.open(tcp);
@@ -67,14 +69,14 @@ impl Site {
         };
         // Who says nothing in time, or no TLS, gets no answer.
         let Some((io, mut buffer, first)) = opened else {
-            return;
+            return Next::NOTHING;
         };
         match first {
             First::Upgrade(upgrade) => {
                 let (request, opening) = *upgrade;
                 buffer = BytesMut::from(&buffer[..]);
                 let responder = Responder::new(Way::Raw { io, inbox: buffer });
-                self.route(request, remote, opening, responder, lease);
+                return self.route(request, remote, opening, responder, lease);
             }
             First::Refused(refused) => refuse_raw(io, &refused.response()).await,
             First::Malformed(error) => {
@@ -87,10 +89,11 @@ impl Site {
                 None => refuse_raw(io, &Refused::Upgrade.response()).await,
             },
         }
+        Next::NOTHING
     }
 
     /// TLS, if it is asked for, and the head of the first request.
-    async fn open(&self, tcp: TcpStream) -> Option<(Transport, BytesMut, First)> {
+    async fn open(&self, tcp: Tcp) -> Option<(Transport, BytesMut, First)> {
         let mut io = match &self.tls {
             Some(tls) => match tls.accept(tcp).await {
                 Ok(io) => io,
@@ -128,7 +131,7 @@ impl Site {
         Some((io, buffer, first))
     }
 
-    /// Gives an upgrade to the handler of its path.
+    /// The handler of its path, for an upgrade.
     pub(super) fn route(
         &self,
         request: Request<()>,
@@ -136,21 +139,17 @@ impl Site {
         opening: Opening,
         responder: Responder,
         lease: Lease,
-    ) {
+    ) -> Next {
         let Some((handler, params)) = self.router.find(request.uri().path()) else {
             let mut response = Response::new(Bytes::from_static(b"nothing is served here\n"));
             *response.status_mut() = StatusCode::NOT_FOUND;
-            tokio::spawn(responder.refuse(response));
-            return;
+            return self.tasks.next(async {
+                responder.refuse(response).await;
+                Next::NOTHING
+            });
         };
-        handler(Upgrade::new(
-            request,
-            params,
-            remote,
-            opening,
-            responder,
-            lease,
-            self.options.clone(),
-        ));
+        let options = self.options.clone();
+        let upgrade = Upgrade::new(request, params, remote, opening, responder, lease, options);
+        handler(upgrade, &self.tasks)
     }
 }

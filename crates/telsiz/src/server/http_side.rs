@@ -120,7 +120,8 @@ fn upgrade(
         is_tls,
     });
     let lease = site.registry.lease();
-    site.route(request.map(drop), remote, opening, responder, lease);
+    let serving = site.route(request.map(drop), remote, opening, responder, lease);
+    site.tasks.spawn(serving);
     Box::pin(async {
         match response.await {
             Ok(response) => response.map(whole),

@@ -1,5 +1,7 @@
 //! Serving: one port for WebSockets and HTTP.
 
+#[cfg(unix)]
+pub(crate) use self::event_loop::Socket;
 pub(crate) use self::registry::Lease;
 #[cfg(test)]
 pub(crate) use self::registry::Registry;
@@ -8,10 +10,13 @@ pub use self::serve::{Serve, Stopper, serve};
 pub use self::upgrade::{Finished, Upgrade};
 
 mod accept;
+#[cfg(unix)]
+mod event_loop;
 mod http_side;
 mod opening;
 mod prefixed;
 mod registry;
 mod router;
 mod serve;
+mod tasks;
 mod upgrade;

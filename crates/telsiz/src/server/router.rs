@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 
 use percent_encoding::percent_decode_str;
 
+use super::tasks::{Next, Tasks};
 use super::upgrade::{Finished, Upgrade};
 
-/// What serves the upgrades of a path: starts a task for each.
-pub(super) type Handler = Arc<dyn Fn(Upgrade) + Send + Sync>;
+/// What serves the upgrades of a path: a task for each.
+pub(super) type Handler = Arc<dyn Fn(Upgrade, &Tasks) -> Next + Send + Sync>;
 
 /// Makes a handler of an async function. Each connection is a task of its own,
 /// as large as what the function keeps across its awaits.
@@ -19,10 +20,10 @@ where
     F: Fn(Upgrade) -> R + Send + Sync + 'static,
     R: Future<Output: Finished> + Send + 'static,
 {
-    Arc::new(move |upgrade| {
-        tokio::spawn(Serving {
+    Arc::new(move |upgrade, tasks| {
+        tasks.next(Serving {
             handling: handle(upgrade),
-        });
+        })
     })
 }
 
@@ -36,10 +37,14 @@ pin_project_lite::pin_project! {
 }
 
 impl<R: Future<Output: Finished>> Future for Serving<R> {
-    type Output = ();
+    type Output = Next;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.project().handling.poll(cx).map(Finished::report)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Next> {
+        let handled = self.project().handling.poll(cx);
+        handled.map(|finished| {
+            finished.report();
+            Next::NOTHING
+        })
     }
 }
 

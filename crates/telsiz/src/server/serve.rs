@@ -1,5 +1,6 @@
 //! A server: its builder, its accept loop and its workers.
 
+use std::convert::Infallible;
 use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -12,15 +13,17 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use telsiz_proto::{CloseCode, CloseFrame};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::accept::Site;
 use super::http_side::{HttpService, service};
-use super::registry::{Lease, Registry};
+use super::registry::Registry;
 use super::router::{RouteError, Router, handler};
+use super::tasks::Tasks;
 use super::upgrade::{Finished, Upgrade};
 use crate::options::{Options, option_setters};
 use crate::tls::ServerTls;
@@ -84,9 +87,12 @@ pub struct Serve {
 }
 
 impl Serve {
-    /// Serves upgrades of paths like `pattern` with `handle`, one task for each
+    /// Serves upgrades of paths like `pattern` with `handle`, called for each
     /// connection. `{name}` stands for one segment, `{*name}` for the rest of
     /// the path; see [`Upgrade::param`].
+    ///
+    /// In a runtime of one thread an event loop of the server polls what `handle`
+    /// returns, in others it is a task. All of tokio can be used in it either way.
     ///
     /// A connection is closed with 1000 when its handler comes back, and with 1011
     /// when it panics; no other is affected.
@@ -148,8 +154,8 @@ impl Serve {
 
     /// Serves connections on `workers` threads, each with a runtime of its own,
     /// and gives each new connection to the one that has the fewest. With one, or
-    /// without this, they are tasks of the runtime in which the server is awaited:
-    /// a process of one thread makes cheaper system calls.
+    /// without this, they run in the runtime in which the server is awaited: a
+    /// process of one thread makes cheaper system calls.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
@@ -187,20 +193,21 @@ impl Serve {
         }
         let router = Arc::new(self.router);
         let options = self.options;
-        let site = || {
-            Arc::new(Site {
+        let site = |runtime: &runtime::Handle| {
+            io::Result::Ok(Arc::new(Site {
                 router: router.clone(),
                 http: self.http.clone(),
                 tls: self.tls.clone(),
                 options: options.clone(),
                 registry: Arc::new(Registry::default()),
+                tasks: Tasks::on(runtime.clone())?,
                 stopping: CancellationToken::new(),
-            })
+            }))
         };
         let workers: Vec<Worker> = match self.workers {
-            0 | 1 => vec![Worker::here(site())],
+            0 | 1 => vec![Worker::here(site(&runtime::Handle::current())?)],
             count => (0..count)
-                .map(|number| Worker::start(number, site(), self.drain))
+                .map(|number| Worker::start(number, site, self.drain))
                 .collect::<io::Result<_>>()?,
         };
         tokio::select! {
@@ -265,16 +272,15 @@ impl Stopper {
 /// Who serves the connections that are dealt to it.
 struct Worker {
     site: Arc<Site>,
-    /// The way to a thread of its own, if it has one.
+    /// Its thread, if it has one of its own.
     thread: Option<Thread>,
 }
 
 struct Thread {
-    connections: mpsc::UnboundedSender<Dealt>,
+    /// Dropped when no more connections come.
+    accepting: oneshot::Sender<Infallible>,
     ended: oneshot::Receiver<()>,
 }
-
-type Dealt = (std::net::TcpStream, SocketAddr, Lease);
 
 impl Worker {
     fn here(site: Arc<Site>) -> Self {
@@ -282,29 +288,25 @@ impl Worker {
         Self { site, thread: None }
     }
 
-    fn start(number: usize, site: Arc<Site>, drain: Duration) -> io::Result<Self> {
-        // The accept loop is the only sender, and each element an open socket: their
-        // number bounds it.
-        let (connections, mut dealt) = mpsc::unbounded_channel::<Dealt>();
+    fn start(
+        number: usize,
+        site: impl Fn(&runtime::Handle) -> io::Result<Arc<Site>>,
+        drain: Duration,
+    ) -> io::Result<Self> {
+        let (accepting, accepted) = oneshot::channel();
         let (end, ended) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let local = site.clone();
+        let site = site(runtime.handle())?;
+        let registry = site.registry.clone();
         thread::Builder::new()
             .name(format!("telsiz-{number}"))
             .spawn(move || {
                 runtime.block_on(async {
-                    tokio::spawn(local.registry.clone().keep_time());
-                    while let Some((tcp, remote, lease)) = dealt.recv().await {
-                        match TcpStream::from_std(tcp) {
-                            Ok(tcp) => {
-                                tokio::spawn(local.clone().serve(tcp, remote, lease));
-                            }
-                            Err(error) => tracing::warn!(%error, "a connection was dropped"),
-                        }
-                    }
-                    let _ = timeout(drain, local.registry.emptied()).await;
+                    tokio::spawn(registry.clone().keep_time());
+                    let _ = accepted.await;
+                    let _ = timeout(drain, registry.emptied()).await;
                 });
                 // Connections that did not close in time are dropped with the runtime.
                 drop(runtime);
@@ -312,23 +314,15 @@ impl Worker {
             })?;
         Ok(Self {
             site,
-            thread: Some(Thread { connections, ended }),
+            thread: Some(Thread { accepting, ended }),
         })
     }
 
-    fn deal(&self, tcp: TcpStream, remote: SocketAddr) {
-        let lease = self.site.registry.lease();
-        match &self.thread {
-            None => {
-                tokio::spawn(self.site.clone().serve(tcp, remote, lease));
-            }
-            Some(thread) => {
-                // It leaves this runtime for that of the worker.
-                if let Ok(tcp) = tcp.into_std() {
-                    let _ = thread.connections.send((tcp, remote, lease));
-                }
-            }
-        }
+    fn deal(&self, tcp: std::net::TcpStream, remote: SocketAddr) -> io::Result<()> {
+        let site = self.site.clone();
+        let lease = site.registry.lease();
+        let serve = move |tcp| site.serve(tcp, remote, lease);
+        self.site.tasks.serve(tcp, serve)
     }
 
     async fn finish(mut self, drain: Duration) {
@@ -336,8 +330,8 @@ impl Worker {
             None => {
                 let _ = timeout(drain, self.site.registry.emptied()).await;
             }
-            Some(Thread { connections, ended }) => {
-                drop(connections);
+            Some(Thread { accepting, ended }) => {
+                drop(accepting);
                 let _ = ended.await;
             }
         }
@@ -366,8 +360,12 @@ async fn accept_all(listener: &TcpListener, workers: &[Worker]) {
                     .iter()
                     .chain(before)
                     .min_by_key(|worker| worker.site.registry.len());
-                if let Some(worker) = fewest {
-                    worker.deal(tcp, remote);
+                // It leaves this runtime for whatever waits for it from now on.
+                let dealt = tcp
+                    .into_std()
+                    .and_then(|tcp| fewest.map_or(Ok(()), |worker| worker.deal(tcp, remote)));
+                if let Err(error) = dealt {
+                    tracing::warn!(%error, "a connection was dropped");
                 }
             }
             // The client is to blame, and gone.

@@ -60,6 +60,11 @@ impl Running {
         self.ended().await;
     }
 
+    /// Waits until it has begun to stop: it listens no more, and its connections know.
+    pub(crate) async fn stopping(&self) {
+        while soon(TcpStream::connect(self.address)).await.is_ok() {}
+    }
+
     /// Waits until it has ended by itself.
     pub(crate) async fn ended(self) {
         let served = soon(self.serving).await.expect("the server does not panic");

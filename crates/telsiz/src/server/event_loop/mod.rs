@@ -1,0 +1,453 @@
+//! The event loop of a worker: waits for the sockets of its connections, and polls
+//! their tasks itself.
+//!
+//! For tokio it is one task, and its sockets are one: an epoll instance of its own
+//! (kqueue elsewhere) that is readable when one of them is. What tokio keeps and
+//! does for each socket and each task is so spared; it is most of what a message
+//! costs with many connections, because all of it is cold by then.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::TcpStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::runtime;
+use tokio::task::coop;
+
+use self::place::Place;
+pub(crate) use self::socket::Socket;
+use super::tasks::{Next, Task};
+
+mod place;
+mod socket;
+
+/// How many events are asked for at once.
+const EVENTS: usize = 256;
+
+/// Gives connections to an event loop, from any thread. The loop ends when all
+/// handles and all connections are gone.
+pub(super) struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// What handles, places and the loop itself share.
+struct Shared {
+    registry: mio::Registry,
+    inbox: Mutex<Inbox>,
+    /// Wakes the loop.
+    waker: OnceLock<Waker>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    /// Tasks that were woken, and places that were left, by index.
+    woken: Vec<u32>,
+    /// Tasks that are new.
+    new: Vec<(Arc<Place>, Task)>,
+    /// Indices that were given out and are free again, and the first that never was.
+    free: Vec<u32>,
+    next: u32,
+    /// Whether the loop waits, and has to be woken.
+    is_waiting: bool,
+    /// Whether no handle is left.
+    is_closing: bool,
+}
+
+impl Handle {
+    /// Starts an event loop in `runtime`, which has one thread.
+    pub(super) fn start(runtime: &runtime::Handle) -> io::Result<Self> {
+        let poll = mio::Poll::new()?;
+        let shared = Arc::new(Shared {
+            registry: poll.registry().try_clone()?,
+            inbox: Mutex::default(),
+            waker: OnceLock::new(),
+        });
+        let handle = Self {
+            shared: shared.clone(),
+        };
+        let _in_it = runtime.enter();
+        runtime.spawn(EventLoop {
+            poll: watch(poll)?,
+            events: mio::Events::with_capacity(EVENTS),
+            due: VecDeque::new(),
+            places: Vec::new(),
+            taken: 0,
+            shared,
+        });
+        Ok(handle)
+    }
+
+    /// Adds a connection, and what serves it. The socket does not block.
+    pub(super) fn serve(
+        &self,
+        tcp: TcpStream,
+        task: impl FnOnce(Socket) -> Task,
+    ) -> io::Result<()> {
+        let place = self.shared.place(true);
+        let socket = Socket::new(tcp, &place);
+        let registered = self.shared.register(&socket, place.index());
+        match registered {
+            Ok(()) => self.shared.add(place, task(socket)),
+            Err(_) => self.shared.lock().free.push(place.index()),
+        }
+        registered
+    }
+
+    /// Adds a task that does not begin with a socket.
+    pub(super) fn spawn(&self, task: Task) {
+        self.shared.add(self.shared.place(false), task);
+    }
+}
+
+/// Makes tokio wait for what is reported to `poll`.
+#[expect(unsafe_code, reason = "tokio has no other way to wait for it")]
+fn watch(poll: mio::Poll) -> io::Result<AsyncFd<mio::Poll>> {
+    // SAFETY: `mio::Poll` owns its descriptor, and keeps it open.
+    Ok(unsafe { AsyncFd::register_with_interest(poll, Interest::READABLE) }?)
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let mut inbox = self.shared.lock();
+        inbox.is_closing = true;
+        self.shared.wake_from(inbox);
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake_from(&self, mut inbox: MutexGuard<'_, Inbox>) {
+        let is_waiting = std::mem::take(&mut inbox.is_waiting);
+        drop(inbox);
+        if is_waiting && let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Has the loop look at a place.
+    fn wake(&self, index: u32) {
+        let mut inbox = self.lock();
+        inbox.woken.push(index);
+        self.wake_from(inbox);
+    }
+
+    fn place(self: &Arc<Self>, has_socket: bool) -> Arc<Place> {
+        let mut inbox = self.lock();
+        let index = inbox.free.pop().unwrap_or_else(|| {
+            inbox.next += 1;
+            inbox.next - 1
+        });
+        drop(inbox);
+        Arc::new(Place::new(index, self.clone(), has_socket))
+    }
+
+    fn add(&self, place: Arc<Place>, task: Task) {
+        let mut inbox = self.lock();
+        inbox.new.push((place, task));
+        self.wake_from(inbox);
+    }
+}
+
+/// The loop itself, a task of a runtime.
+struct EventLoop {
+    poll: AsyncFd<mio::Poll>,
+    events: mio::Events,
+    /// The places that were woken, or whose sockets the kernel reported to be ready,
+    /// and for what.
+    due: VecDeque<(u32, u32)>,
+    places: Vec<Option<Seat>>,
+    /// How many of them are taken.
+    taken: usize,
+    shared: Arc<Shared>,
+}
+
+struct Seat {
+    /// Gone when it is done; the place stays taken until its socket is dropped.
+    task: Option<Task>,
+    place: Arc<Place>,
+    waker: Waker,
+}
+
+/// What became of a task that was polled.
+enum Polled {
+    Waits(Task),
+    GoesOn(Task),
+    Done,
+}
+
+impl Future for EventLoop {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.waker.get_or_init(|| cx.waker().clone());
+        self.take_in();
+        loop {
+            // Sockets come between tasks that wake each other for ever.
+            let asked = match self.due.len() < EVENTS {
+                true => self.ask(cx),
+                false => Poll::Ready(Ok(())),
+            };
+            while let Some((index, ready)) = self.due.pop_front() {
+                self.turn(index, ready);
+                if !coop::has_budget_remaining() {
+                    // The rest of the runtime comes first, and what it waits for.
+                    ready!(coop::poll_proceed(cx)).made_progress();
+                }
+            }
+            match asked {
+                Poll::Ready(Ok(())) => {}
+                // The runtime is being shut down.
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => break,
+            }
+        }
+        let mut inbox = self.shared.lock();
+        if !inbox.woken.is_empty() || !inbox.new.is_empty() {
+            drop(inbox);
+            cx.waker().wake_by_ref();
+        } else if inbox.is_closing && self.taken == 0 {
+            return Poll::Ready(());
+        } else {
+            inbox.is_waiting = true;
+        }
+        Poll::Pending
+    }
+}
+
+impl EventLoop {
+    /// Asks the kernel which sockets are ready, if some are.
+    fn ask(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut poll = ready!(self.poll.poll_read_ready_mut(cx))?;
+        let asked = poll
+            .get_inner_mut()
+            .poll(&mut self.events, Some(Duration::ZERO));
+        match asked {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Poll::Ready(Ok(())),
+            asked => asked?,
+        }
+        let before = self.due.len();
+        self.due.extend(self.events.iter().map(|event| {
+            let index = u32::try_from(event.token().0).unwrap_or(u32::MAX);
+            (index, place::readiness(event))
+        }));
+        // These were all: the next one makes it readable anew.
+        if self.due.len() - before < EVENTS {
+            poll.clear_ready();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes over what was added and woken from outside.
+    fn take_in(&mut self) {
+        let mut inbox = self.shared.lock();
+        let new = std::mem::take(&mut inbox.new);
+        self.due
+            .extend(inbox.woken.drain(..).map(|index| (index, 0)));
+        drop(inbox);
+        for (place, task) in new {
+            let index = place.index();
+            if self.places.len() <= index as usize {
+                self.places.resize_with(index as usize + 1, || None);
+            }
+            self.places[index as usize] = Some(Seat {
+                task: Some(task),
+                waker: place.clone().into(),
+                place,
+            });
+            self.taken += 1;
+            self.due.push_back((index, 0));
+        }
+    }
+
+    /// Looks at a place that was woken, or whose socket is `ready`.
+    fn turn(&mut self, index: u32, ready: u32) {
+        let Some(Some(seat)) = self.places.get_mut(index as usize) else {
+            return;
+        };
+        if ready != 0 && !seat.place.arrive(ready) {
+            return;
+        }
+        seat.place.take_wake();
+        while let Some(task) = seat.task.take() {
+            match poll_task(task, &seat.waker) {
+                Polled::Waits(task) => {
+                    seat.task = Some(task);
+                    return;
+                }
+                Polled::GoesOn(task) => seat.task = Some(task),
+                Polled::Done => {}
+            }
+        }
+        if !seat.place.has_socket() {
+            self.places[index as usize] = None;
+            self.taken -= 1;
+            self.shared.lock().free.push(index);
+        }
+    }
+}
+
+/// Polls a task; one that panics is dropped while it does, and no other is affected.
+fn poll_task(mut task: Task, waker: &Waker) -> Polled {
+    let polled = catch_unwind(AssertUnwindSafe(move || {
+        let next = match task.as_mut().poll(&mut Context::from_waker(waker)) {
+            Poll::Pending => return Polled::Waits(task),
+            Poll::Ready(Next(next)) => next,
+        };
+        drop(task);
+        next.map_or(Polled::Done, Polled::GoesOn)
+    }));
+    polled.unwrap_or(Polled::Done)
+}
+
+/// Nobody waits for sockets any more: those that live on elsewhere must not.
+impl Drop for EventLoop {
+    fn drop(&mut self) {
+        self.take_in();
+        for seat in self.places.drain(..).flatten() {
+            drop(seat.task);
+            seat.place.end();
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::future::ready;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn start() -> Handle {
+        Handle::start(&runtime::Handle::current()).unwrap()
+    }
+
+    /// Drops the only handle, and waits until the event loop has ended.
+    async fn ended(handle: Handle) {
+        let shared = Arc::downgrade(&handle.shared);
+        drop(handle);
+        while shared.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn task(future: impl Future<Output = ()> + Send + 'static) -> Task {
+        Box::pin(async {
+            future.await;
+            Next::NOTHING
+        })
+    }
+
+    /// A connection from this process to itself.
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        server.set_nonblocking(true).unwrap();
+        (server, client)
+    }
+
+    #[tokio::test]
+    async fn ends_when_nothing_is_left_and_no_handle() {
+        let handle = start();
+        let (done, wait) = oneshot::channel::<()>();
+        handle.spawn(task(async { wait.await.unwrap() }));
+        let ended = tokio::spawn(ended(handle));
+        tokio::task::yield_now().await;
+        assert!(!ended.is_finished());
+        done.send(()).unwrap();
+        ended.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_task_goes_on_in_the_place_of_the_one_before() {
+        let handle = start();
+        let (tell, told) = oneshot::channel();
+        let (server, mut client) = pair();
+        let read = |mut socket: Socket| async move {
+            let mut bytes = [0; 2];
+            socket.read_exact(&mut bytes).await.unwrap();
+            (socket, bytes)
+        };
+        let serving = handle.serve(server, move |socket| {
+            Box::pin(async move {
+                let (socket, first) = read(socket).await;
+                Next(Some(task(async move {
+                    let (_, second) = read(socket).await;
+                    tell.send([first, second]).unwrap();
+                })))
+            })
+        });
+        serving.unwrap();
+        client.write_all(b"one").unwrap();
+        tokio::task::yield_now().await;
+        client.write_all(b"s").unwrap();
+        assert_eq!(told.await.unwrap(), [*b"on", *b"es"]);
+        ended(handle).await;
+    }
+
+    #[tokio::test]
+    async fn places_are_used_again_once_task_and_socket_are_gone() {
+        let handle = start();
+        let shared = handle.shared.clone();
+        for _ in 0..10 {
+            // The socket leaves its task, and outlives it.
+            let (give, given) = oneshot::channel();
+            let (server, _client) = pair();
+            let serving = handle.serve(server, |socket| {
+                task(async {
+                    let _ = give.send(socket);
+                })
+            });
+            serving.unwrap();
+            let socket = given.await.unwrap();
+            handle.spawn(task(ready(())));
+            tokio::task::yield_now().await;
+            assert!(!shared.lock().free.contains(&0), "it has a socket");
+            drop(socket);
+            while shared.lock().free.len() < 2 {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert_eq!(shared.lock().next, 2);
+        drop(shared);
+        ended(handle).await;
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_is_dropped_and_no_other() {
+        struct Telling(Option<oneshot::Sender<bool>>);
+        impl Drop for Telling {
+            fn drop(&mut self) {
+                let _ = self.0.take().unwrap().send(std::thread::panicking());
+            }
+        }
+        let (tell, told) = oneshot::channel();
+        let telling = Telling(Some(tell));
+        let handle = start();
+        let (other, others) = oneshot::channel();
+        handle.spawn(task(async {
+            let _telling = telling;
+            panic!("as the test wants it");
+        }));
+        handle.spawn(task(async {
+            other.send(()).unwrap();
+        }));
+        assert!(told.await.unwrap(), "it is dropped while it panics");
+        others.await.unwrap();
+        ended(handle).await;
+    }
+}

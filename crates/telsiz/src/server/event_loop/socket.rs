@@ -1,0 +1,172 @@
+//! A TCP connection whose readiness an event loop knows.
+
+use std::io::{self, IoSlice, Write};
+use std::net::{Shutdown, TcpStream};
+use std::ops::Deref;
+use std::os::fd::AsRawFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Token};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop;
+
+use super::Shared;
+use super::place::{Place, READ, WRITE};
+
+/// A TCP connection of an event loop. It may be used anywhere, but only the task of
+/// its place is polled without detours.
+pub(crate) struct Socket {
+    tcp: TcpStream,
+    /// The directions in which it is ready, as far as is known.
+    ready: u32,
+    place: Arc<Place>,
+    /// That of the place.
+    waker: Waker,
+}
+
+impl Socket {
+    pub(super) fn new(tcp: TcpStream, place: &Arc<Place>) -> Self {
+        Self {
+            tcp,
+            ready: READ | WRITE,
+            place: place.clone(),
+            waker: place.clone().into(),
+        }
+    }
+
+    fn poll_ready(&mut self, direction: u32, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        if self.ready & direction == 0 {
+            ready!(self.place.poll_ready(direction, &self.waker, cx));
+            if self.place.is_over() {
+                let message = "the runtime that waits for this connection has ended";
+                return Poll::Ready(Err(io::Error::other(message)));
+            }
+            self.ready |= direction;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// What was not taken has to wait until it is reported that more will be.
+    fn note_written(&mut self, written: usize, len: usize) {
+        if 0 < written && written < len {
+            self.ready &= !WRITE;
+        }
+    }
+
+    /// Does what may have to wait.
+    fn poll_io<T>(
+        &mut self,
+        direction: u32,
+        cx: &mut Context<'_>,
+        mut act: impl FnMut(&mut Self) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        // A task that never has to wait must let others have their turn.
+        let coop = ready!(coop::poll_proceed(cx));
+        loop {
+            ready!(self.poll_ready(direction, cx))?;
+            match act(self) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.ready &= !direction;
+                    self.place.forget_end(direction);
+                }
+                done => {
+                    coop.made_progress();
+                    return Poll::Ready(done);
+                }
+            }
+        }
+    }
+}
+
+impl Deref for Socket {
+    type Target = TcpStream;
+
+    fn deref(&self) -> &TcpStream {
+        &self.tcp
+    }
+}
+
+impl Shared {
+    pub(super) fn register(&self, socket: &Socket, index: u32) -> io::Result<()> {
+        self.registry.register(
+            &mut SourceFd(&socket.tcp.as_raw_fd()),
+            Token(index as usize),
+            Interest::READABLE | Interest::WRITABLE,
+        )
+    }
+}
+
+/// Closing takes it out of what the kernel reports.
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.place.leave();
+    }
+}
+
+impl AsyncRead for Socket {
+    #[inline]
+    #[expect(unsafe_code, reason = "memory that need not be zeroed for every read")]
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let room = buffer.remaining();
+        let read = ready!(self.poll_io(READ, cx, |socket| {
+            // SAFETY: `recv` only writes to it.
+            let unfilled = unsafe { buffer.unfilled_mut() };
+            SockRef::from(&socket.tcp).recv(unfilled)
+        }))?;
+        // SAFETY: so many bytes were written by `recv`.
+        unsafe { buffer.assume_init(read) };
+        buffer.advance(read);
+        // There was no more: what comes next is reported. The end of it was, or will be.
+        if 0 < read && read < room && self.place.is_drained() {
+            self.ready &= !READ;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    #[inline]
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(self.poll_io(WRITE, cx, |socket| socket.tcp.write(bytes)))?;
+        self.note_written(written, bytes.len());
+        Poll::Ready(Ok(written))
+    }
+
+    #[inline]
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let len = slices.iter().map(|slice| slice.len()).sum();
+        let act = |socket: &mut Self| socket.tcp.write_vectored(slices);
+        let written = ready!(self.poll_io(WRITE, cx, act))?;
+        self.note_written(written, len);
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.tcp.shutdown(Shutdown::Write))
+    }
+}
