@@ -96,17 +96,18 @@ enum ChunkSize {
     Malformed,
 }
 
-/// The longest line with a chunk size that is read.
+/// The longest line with a chunk size that is read, its end included.
 const MAX_LINE: usize = 256;
 
 /// Takes the line with the size of the next chunk off the buffer.
 fn chunk_size(buffer: &mut BytesMut) -> ChunkSize {
     // The line end of the chunk before.
     let skip = if buffer.starts_with(b"\r\n") { 2 } else { 0 };
-    let Some(end) = buffer[skip..].iter().position(|byte| *byte == b'\n') else {
-        return match buffer.len() > MAX_LINE {
-            true => ChunkSize::Malformed,
-            false => ChunkSize::Incomplete,
+    let in_limit = &buffer[skip..buffer.len().min(skip + MAX_LINE)];
+    let Some(end) = in_limit.iter().position(|byte| *byte == b'\n') else {
+        return match in_limit.len() < MAX_LINE {
+            true => ChunkSize::Incomplete,
+            false => ChunkSize::Malformed,
         };
     };
     let line = &buffer[skip..skip + end];
@@ -147,6 +148,19 @@ mod tests {
             assert!(done && &body[..] == b"Hello", "{step}");
             let (done, body) = read(("x-other", ""), b"Hello", step);
             assert!(!done && &body[..] == b"Hello", "{step}");
+        }
+    }
+
+    #[test]
+    fn a_line_with_a_chunk_size_is_too_long_however_it_is_cut() {
+        for len in [MAX_LINE - 1, MAX_LINE, MAX_LINE + 1] {
+            let fill = "x".repeat(len - "5;\r\n".len());
+            let chunked = format!("5;{fill}\r\nHello\r\n5;{fill}\r\nWorld\r\n0\r\n\r\n");
+            let expected: &[u8] = if len > MAX_LINE { b"" } else { b"HelloWorld" };
+            for step in [1, 2, 100, 10_000] {
+                let (done, body) = read(("transfer-encoding", "chunked"), chunked.as_bytes(), step);
+                assert!(done && body == expected, "{len} {step}");
+            }
         }
     }
 
