@@ -7,6 +7,9 @@ use std::time::Instant;
 use common::compressing::{agree, config, end, settings};
 use common::frame::{BINARY, CONTINUATION, Frame, PING, TEXT};
 use common::{Driver, End, Seen, Side, noise};
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 use telsiz_proto::{Exceeded, Fault, Level, Message, Prepared, Violation};
 
 fn compressed(frame: Frame) -> Frame {
@@ -197,22 +200,24 @@ fn every_agreement_carries_every_message_both_ways_however_it_is_cut() {
     }
 }
 
-/// Decompresses with a window of its own and a few bytes of output at a time: what
-/// refers farther back fails.
+/// Decompresses with a window of exactly that size: what refers farther back fails. zlib-rs would not do, because it
+/// has the largest window whatever it is asked for.
 fn inflate_within(bits: u8, payload: &[u8]) -> Option<Vec<u8>> {
-    let mut inflate = zlib_rs::Inflate::new(false, bits);
+    let mut stream = DecompressorOxide::new();
+    let mut window = vec![0; 1 << bits];
+    let mut at = 0;
     let mut rest = &[payload, &[0, 0, 0xff, 0xff]].concat()[..];
     let mut all = Vec::new();
     loop {
-        let mut piece = [0; 16];
-        let (took, made) = (inflate.total_in(), inflate.total_out());
-        let flush = zlib_rs::InflateFlush::SyncFlush;
-        inflate.decompress(rest, &mut piece, flush).ok()?;
-        rest = &rest[(inflate.total_in() - took) as usize..];
-        let made = (inflate.total_out() - made) as usize;
-        all.extend_from_slice(&piece[..made]);
-        if rest.is_empty() && made < piece.len() {
-            return Some(all);
+        let flags = TINFL_FLAG_HAS_MORE_INPUT;
+        let (status, took, made) = decompress(&mut stream, rest, &mut window, at, flags);
+        all.extend_from_slice(&window[at..at + made]);
+        at = (at + made) % window.len();
+        rest = &rest[took..];
+        match status {
+            TINFLStatus::HasMoreOutput => {}
+            TINFLStatus::NeedsMoreInput => return Some(all),
+            _ => return None,
         }
     }
 }
@@ -236,9 +241,16 @@ fn nothing_refers_farther_back_than_was_agreed_on() {
     }
     // The check can fail.
     let mut from = end(Side::Server, &settings(false, 15));
-    let far = messages().swap_remove(12);
-    assert_eq!(from.connection.send(far, &mut from.out), Ok(()));
-    assert_eq!(inflate_within(9, &from.frames()[0].payload), None);
+    for bits in 8..15 {
+        for (distance, fits) in [(1 << bits, true), ((1 << bits) + 1, false)] {
+            let message = noise(distance, 1).repeat(2);
+            assert_eq!(from.connection.send_binary(&message, &mut from.out), Ok(()));
+            let frames = from.frames();
+            assert_eq!(frames[0].reserved, 4, "it is compressed");
+            let read = inflate_within(bits, &frames[0].payload);
+            assert_eq!(read == Some(message), fits, "{bits} {distance}");
+        }
+    }
 }
 
 #[test]
