@@ -5,6 +5,7 @@ mod bench;
 mod conformance;
 mod deny;
 mod failure;
+mod fuzz;
 mod install;
 mod instructions;
 mod interop;
@@ -42,6 +43,8 @@ enum Chore {
     Interop(interop::Options),
     /// Measure our echo against a bare epoll loop and other libraries
     Bench(bench::Options),
+    /// Fuzz: cargo-fuzz on the targets in fuzz/
+    Fuzz(fuzz::Options),
     /// Count the instructions of single operations and compare them with the baseline
     Instructions(instructions::Options),
     /// Check licences, banned crates and sources of all dependencies
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Some(Chore::Conformance(options)) => conformance::run(&options),
         Some(Chore::Interop(options)) => interop::run(&options),
         Some(Chore::Bench(options)) => bench::run(&options),
+        Some(Chore::Fuzz(options)) => fuzz::run(&options),
         Some(Chore::Instructions(options)) => instructions::run(&options),
         Some(Chore::Deny) => deny::check().map(|()| ExitCode::SUCCESS),
     };

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use crate::conformance;
 use crate::deny;
 use crate::failure::Result;
+use crate::fuzz;
 use crate::install;
 use crate::instructions;
 use crate::interop;
@@ -36,6 +37,8 @@ enum Part {
     Rust,
     /// cargo clippy and cargo test in bench/, a workspace of its own
     Bench,
+    /// cargo clippy and cargo test in fuzz/, a workspace of its own, then 20 s of each target
+    Fuzz,
     /// cargo build --release
     Release,
     /// What operations cost in instructions, against the baseline
@@ -86,6 +89,7 @@ impl Part {
             Self::Lint => lint(places::root()).map(|()| Tally::one(true)),
             Self::Rust => rust(),
             Self::Bench => bench(),
+            Self::Fuzz => return fuzzed(name),
             Self::Release => release::binary().map(|_| Tally::one(true)),
             Self::Deny => deny::check().map(|()| Tally::one(true)),
             Self::Instructions => return instructions::lines(&instructions::Options::default()),
@@ -99,9 +103,11 @@ impl Part {
 fn format() -> Result<Tally> {
     let check = ["fmt", "--all", "--check"];
     Step::cargo(&check).run()?;
-    Step::cargo(&check)
-        .dir(&places::root().join("bench"))
-        .run()?;
+    for workspace in ["bench", "fuzz"] {
+        Step::cargo(&check)
+            .dir(&places::root().join(workspace))
+            .run()?;
+    }
     Ok(Tally::one(true))
 }
 
@@ -123,6 +129,17 @@ fn bench() -> Result<Tally> {
     let workspace = places::root().join("bench");
     lint(&workspace)?;
     tests(&workspace)
+}
+
+/// The tests play the corpora again and compare with tungstenite; then each target is run for a while.
+fn fuzzed(name: &str) -> Result<Vec<Line>> {
+    // Its library is built for clippy already.
+    install::cxx()?;
+    let workspace = places::root().join("fuzz");
+    let counted = lint(&workspace).and_then(|()| tests(&workspace));
+    let mut lines = vec![Line::of(name, counted)];
+    lines.extend(fuzz::lines(Duration::from_secs(20))?);
+    Ok(lines)
 }
 
 /// Runs the tests of all crates. One crate's failure does not keep the others from being tested.

@@ -59,6 +59,11 @@ fn is_root() -> bool {
         .is_ok_and(|id| id.trim() == "0")
 }
 
+/// A C++ compiler.
+pub(crate) fn cxx() -> Result<PathBuf> {
+    program(&["c++"], "g++")
+}
+
 /// The Chromium that the browser suite drives: `$CHROMIUM`, else the one on the path, else Debian's.
 pub(crate) fn chromium() -> Result<PathBuf> {
     match std::env::var_os("CHROMIUM") {
