@@ -152,6 +152,14 @@ fn difference(fault: Option<Fault>, ours: &Verdict, theirs: &Verdict) -> Option<
     let is_close =
         |seen: &Seen, code: u16| matches!(seen, Seen::Close(f) if f.code().get() == code);
     match fault {
+        // Of a control frame too, whose length never needs more than one byte.
+        Some(Fault::Violation(Violation::ControlTooLong))
+            if same_so_far && ours.said != theirs.said =>
+        {
+            let next = theirs.said.get(ours.said.len())?;
+            let is_control = matches!(next, Seen::Ping(_) | Seen::Pong(_) | Seen::Close(_));
+            is_control.then_some(Difference::LongLength)
+        }
         Some(Fault::Violation(Violation::Length)) if same_so_far => match theirs.failed {
             Some(1009) if ours.said == theirs.said => Some(Difference::TopBit),
             _ => Some(Difference::LongLength),
@@ -326,6 +334,10 @@ mod tests {
         let frame = vec![0x82, 126, 0, 1, b'a'];
         let wrong = Some(Violation::Length);
         differs(Side::Client, &[frame], Difference::LongLength, wrong, None);
+        // Of a control frame the first byte says that it is too long (section 5.5).
+        let ping = vec![0x89, 126, 0, 1, b'a'];
+        let wrong = Some(Violation::ControlTooLong);
+        differs(Side::Client, &[ping], Difference::LongLength, wrong, None);
     }
 
     #[test]

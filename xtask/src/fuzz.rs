@@ -51,19 +51,32 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// How many targets run at once when all of them have to.
+const AT_ONCE: usize = 2;
+
+/// How much longer than asked for a run may take: to start, and to see that it ends.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs every target for `time` and counts each as one test.
 pub(crate) fn lines(time: Duration) -> Result<Vec<Line>> {
     let fuzzer = Fuzzer::build()?;
-    let line = |target: String| {
-        println!("{target}: {} s", time.as_secs());
-        let name = format!("fuzz {target}");
-        let log = places::reports().join(format!("fuzz-{target}.log"));
-        let ran = fuzzer
-            .target(&target, time)
-            .and_then(|step| step.run_into(&log));
-        Line::of(name, ran.map(|()| Tally::one(true)))
-    };
-    Ok(targets()?.into_iter().map(line).collect())
+    let mut lines = Vec::new();
+    for targets in targets()?.chunks(AT_ONCE) {
+        println!("{}: {} s", targets.join(", "), time.as_secs());
+        let start = |target: &String| {
+            let log = places::reports().join(format!("fuzz-{target}.log"));
+            fuzzer.target(target, time)?.start(&log)
+        };
+        let runs: Vec<_> = targets.iter().map(start).collect();
+        for (target, run) in targets.iter().zip(runs) {
+            let ended = run.and_then(|mut run| match run.ends(time + PATIENCE)?.success() {
+                true => Ok(Tally::one(true)),
+                false => Err(run.failure("found something")),
+            });
+            lines.push(Line::of(format!("fuzz {target}"), ended));
+        }
+    }
+    Ok(lines)
 }
 
 /// The names of the targets.
@@ -129,7 +142,12 @@ impl Fuzzer {
             .arg(target)
             .arg(&found)
             // How often a line was run does not count: the repository is to stay small.
-            .args(["--", "-use_counters=0", "-max_len=4096"])
+            .args([
+                "--",
+                "-set_cover_merge=1",
+                "-use_counters=0",
+                "-max_len=4096",
+            ])
             .run()?;
         fs::remove_dir_all(&corpus).about("remove", &corpus)?;
         fs::create_dir_all(&corpus).about("create", &corpus)?;
