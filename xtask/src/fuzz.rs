@@ -83,8 +83,7 @@ pub(crate) fn lines(time: Duration) -> Result<Vec<Line>> {
 fn targets() -> Result<Vec<String>> {
     let folder = workspace().join("fuzz_targets");
     let mut names = Vec::new();
-    for entry in fs::read_dir(&folder).about("read", &folder)? {
-        let path = entry.about("read", &folder)?.path();
+    for path in files(&folder)? {
         if let Some(name) = path.file_stem().and_then(|name| name.to_str()) {
             names.push(name.to_owned());
         }
@@ -130,12 +129,12 @@ impl Fuzzer {
         })
     }
 
-    /// Takes what earlier runs found into the corpus, and out of it what adds nothing.
+    /// Takes what earlier runs found into the corpus, and out of it what adds nothing. What was made by hand stays:
+    /// an input may show more than which lines it runs.
     fn minimise(&self, target: &str) -> Result<()> {
         let found = found(target)?;
         let corpus = corpus(target);
-        for entry in fs::read_dir(&corpus).about("read", &corpus)? {
-            let file = entry.about("read", &corpus)?.path();
+        for file in files(&corpus)? {
             copy_into(&file, &found)?;
         }
         self.step("cmin")
@@ -149,14 +148,26 @@ impl Fuzzer {
                 "-max_len=4096",
             ])
             .run()?;
-        fs::remove_dir_all(&corpus).about("remove", &corpus)?;
-        fs::create_dir_all(&corpus).about("create", &corpus)?;
-        for entry in fs::read_dir(&found).about("read", &found)? {
-            let file = entry.about("read", &found)?.path();
+        for file in files(&corpus)?.iter().filter(|file| is_hash(file)) {
+            fs::remove_file(file).about("remove", file)?;
+        }
+        for file in files(&found)? {
             copy_into(&file, &corpus)?;
         }
         Ok(())
     }
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).about("read", folder)?;
+    let paths = entries.map(|entry| Ok(entry.about("read", folder)?.path()));
+    paths.collect()
+}
+
+/// Whether the fuzzer gave the file its name.
+fn is_hash(file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn copy_into(file: &Path, folder: &Path) -> Result<()> {
