@@ -55,8 +55,8 @@ mod server;
 mod shared;
 mod split;
 mod sync;
+mod tcp;
 #[cfg(test)]
 mod testing;
-mod tcp;
 mod tls;
 mod websocket;

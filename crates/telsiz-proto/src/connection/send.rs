@@ -152,6 +152,7 @@ impl Connection {
     }
 
     /// Encodes a message, a large one by reference, compressed if that is wanted.
+    #[inline]
     fn encode_message(&mut self, message: Message, out: &mut Outbox) {
         let opcode = message.kind().into();
         match self.compress(message.as_bytes()) {
@@ -184,42 +185,19 @@ impl Connection {
             compressed: true,
             ..self.header(opcode, true, payload.len())
         };
-        self.encode_frame(&header, payload, out);
+        put_frame(&header, payload, out);
     }
 
     /// Encodes a whole frame by copy.
     #[inline]
     pub(super) fn encode(&mut self, opcode: OpCode, payload: &[u8], out: &mut Outbox) {
-        match self.encode_header(opcode, true, payload.len(), out) {
-            None => out.put(payload),
-            Some(key) => {
-                key.apply(out.put_mut(payload));
-            }
-        }
+        put_copied(&self.header(opcode, true, payload.len()), payload, out);
     }
 
     /// Encodes a whole frame, a large payload by reference.
+    #[inline]
     fn encode_owned(&mut self, opcode: OpCode, fin: bool, payload: Bytes, out: &mut Outbox) {
-        let header = self.header(opcode, fin, payload.len());
-        self.encode_frame(&header, payload, out);
-    }
-
-    fn encode_frame(&mut self, header: &Header, payload: Bytes, out: &mut Outbox) {
-        out.put_header(header);
-        match header.mask {
-            None => out.put_owned(payload),
-            Some(key) if Outbox::copies(payload.len()) => {
-                key.apply(out.put_mut(&payload));
-            }
-            Some(key) => {
-                // Nobody else holds it: it is masked where it lies.
-                let mut payload = payload
-                    .try_into_mut()
-                    .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-                key.apply(&mut payload);
-                out.put_owned(payload.freeze());
-            }
-        }
+        put_frame(&self.header(opcode, fin, payload.len()), payload, out);
     }
 
     /// Encodes a header and returns the masking key that it carries.
@@ -249,6 +227,43 @@ impl Connection {
             opcode,
             mask,
             len: len as u64,
+        }
+    }
+}
+
+/// Encodes a frame, a large payload by reference.
+#[inline]
+fn put_frame(header: &Header, payload: Bytes, out: &mut Outbox) {
+    match Outbox::copies(payload.len()) {
+        true => put_copied(header, &payload, out),
+        false => put_large(header, payload, out),
+    }
+}
+
+/// Encodes a frame by copy.
+#[inline(always)]
+fn put_copied(header: &Header, payload: &[u8], out: &mut Outbox) {
+    out.put_header(header);
+    match header.mask {
+        None => out.put(payload),
+        Some(key) => {
+            key.apply(out.put_mut(payload));
+        }
+    }
+}
+
+#[inline(never)]
+fn put_large(header: &Header, payload: Bytes, out: &mut Outbox) {
+    out.put_header(header);
+    match header.mask {
+        None => out.put_owned(payload),
+        Some(key) => {
+            // Nobody else holds it: it is masked where it lies.
+            let mut payload = payload
+                .try_into_mut()
+                .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+            key.apply(&mut payload);
+            out.put_owned(payload.freeze());
         }
     }
 }
