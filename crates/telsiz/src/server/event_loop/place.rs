@@ -77,8 +77,9 @@ impl Place {
     }
 
     /// Waits until the socket is ready in `direction`.
-    pub(super) fn poll_ready(&self, direction: u32, own: &Waker, cx: &Context<'_>) -> Poll<()> {
-        let is_own = own.will_wake(cx.waker());
+    pub(super) fn poll_ready(self: &Arc<Self>, direction: u32, cx: &Context<'_>) -> Poll<()> {
+        // That of the place points to it. Should it not, the way is only longer.
+        let is_own = cx.waker().data() == Arc::as_ptr(self).cast();
         let wait = direction << if is_own { AWAITED } else { ELSEWHERE };
         if !is_own {
             self.note_elsewhere(direction, cx.waker());

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
@@ -24,8 +24,6 @@ pub(crate) struct Socket {
     /// The directions in which it is ready, as far as is known.
     ready: u32,
     place: Arc<Place>,
-    /// That of the place.
-    waker: Waker,
 }
 
 impl Socket {
@@ -34,13 +32,12 @@ impl Socket {
             tcp,
             ready: READ | WRITE,
             place: place.clone(),
-            waker: place.clone().into(),
         }
     }
 
     fn poll_ready(&mut self, direction: u32, cx: &Context<'_>) -> Poll<io::Result<()>> {
         if self.ready & direction == 0 {
-            ready!(self.place.poll_ready(direction, &self.waker, cx));
+            ready!(self.place.poll_ready(direction, cx));
             if self.place.is_over() {
                 let message = "the runtime that waits for this connection has ended";
                 return Poll::Ready(Err(io::Error::other(message)));
