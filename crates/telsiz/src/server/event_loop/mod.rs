@@ -322,16 +322,17 @@ impl Drop for EventLoop {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::future::ready;
+    use std::future::{poll_fn, ready};
     use std::io::Write;
     use std::net::TcpListener;
+    use std::task::Wake;
 
-    use tokio::io::AsyncReadExt;
+    use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
     use tokio::sync::oneshot;
 
     use super::*;
 
-    fn start() -> Handle {
+    pub(super) fn start() -> Handle {
         Handle::start(&runtime::Handle::current()).unwrap()
     }
 
@@ -344,15 +345,20 @@ mod tests {
         }
     }
 
-    fn task(future: impl Future<Output = ()> + Send + 'static) -> Task {
+    pub(super) fn task(future: impl Future<Output = ()> + Send + 'static) -> Task {
         Box::pin(async {
             future.await;
             Next::NOTHING
         })
     }
 
+    pub(super) async fn soon<F: Future>(future: F) -> F::Output {
+        let limit = Duration::from_secs(10);
+        tokio::time::timeout(limit, future).await.unwrap()
+    }
+
     /// A connection from this process to itself.
-    fn pair() -> (TcpStream, TcpStream) {
+    pub(super) fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, _) = listener.accept().unwrap();
@@ -449,5 +455,29 @@ mod tests {
         assert!(told.await.unwrap(), "it is dropped while it panics");
         others.await.unwrap();
         ended(handle).await;
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_dropped_keeps_no_waker() {
+        /// Keeps the waker of a task, as that of halves does.
+        struct Keeping(Waker);
+        impl Wake for Keeping {
+            fn wake(self: Arc<Self>) {
+                self.0.wake_by_ref();
+            }
+        }
+        let handle = start();
+        let (server, _client) = pair();
+        let serving = handle.serve(server, |mut socket| {
+            task(poll_fn(move |cx| {
+                let waker = Arc::new(Keeping(cx.waker().clone())).into();
+                let (mut byte, cx) = ([0], &mut Context::from_waker(&waker));
+                let read = Pin::new(&mut socket).poll_read(cx, &mut ReadBuf::new(&mut byte));
+                assert!(read.is_pending());
+                Poll::Ready(())
+            }))
+        });
+        serving.unwrap();
+        soon(ended(handle)).await;
     }
 }

@@ -1,7 +1,7 @@
 //! What a socket, the task that has it and the event loop know of each other.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use mio::event::Event;
@@ -115,8 +115,11 @@ impl Place {
         self.state.load(Ordering::Acquire) & SOCKET != 0
     }
 
-    /// The socket is dropped.
+    /// The socket is dropped. Nobody waits for it: a waker that was kept might keep
+    /// this place.
     pub(super) fn leave(&self) {
+        let elsewhere = self.lock_elsewhere().take();
+        drop(elsewhere);
         self.change(|state| state & !SOCKET);
         self.shared.wake(self.index);
     }
@@ -144,12 +147,15 @@ impl Place {
         changed.unwrap_or_else(|state| state)
     }
 
+    fn lock_elsewhere(&self) -> MutexGuard<'_, Option<Box<Elsewhere>>> {
+        self.elsewhere
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     #[cold]
     fn note_elsewhere(&self, direction: u32, waker: &Waker) {
-        let mut elsewhere = self
-            .elsewhere
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut elsewhere = self.lock_elsewhere();
         let elsewhere = elsewhere.get_or_insert_default();
         let waiting = match direction {
             READ => &mut elsewhere.reader,
@@ -163,10 +169,7 @@ impl Place {
 
     #[cold]
     fn wake_elsewhere(&self, directions: u32) {
-        let mut elsewhere = self
-            .elsewhere
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut elsewhere = self.lock_elsewhere();
         let Some(waiting) = &mut *elsewhere else {
             return;
         };
