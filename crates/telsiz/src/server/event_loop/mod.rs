@@ -76,6 +76,7 @@ impl Handle {
             poll: watch(poll)?,
             events: mio::Events::with_capacity(EVENTS),
             due: VecDeque::new(),
+            ahead: 0,
             places: Vec::new(),
             taken: 0,
             shared,
@@ -164,6 +165,8 @@ struct EventLoop {
     /// The places that were woken, or whose sockets the kernel reported to be ready,
     /// and for what.
     due: VecDeque<(u32, u32)>,
+    /// How many of them come before the kernel is asked again.
+    ahead: usize,
     places: Vec<Option<Seat>>,
     /// How many of them are taken.
     taken: usize,
@@ -191,12 +194,17 @@ impl Future for EventLoop {
         self.shared.waker.get_or_init(|| cx.waker().clone());
         self.take_in();
         loop {
-            // Sockets come between tasks that wake each other for ever.
-            let asked = match self.due.len() < EVENTS {
-                true => self.ask(cx),
-                false => Poll::Ready(Ok(())),
-            };
-            while let Some((index, ready)) = self.due.pop_front() {
+            // Sockets come between tasks that wake each other for ever, and between
+            // tasks of which each uses up the budget.
+            let mut asked = Poll::Ready(Ok(()));
+            if self.ahead == 0 {
+                asked = self.ask(cx);
+                self.ahead = self.due.len();
+            }
+            while self.ahead > 0
+                && let Some((index, ready)) = self.due.pop_front()
+            {
+                self.ahead -= 1;
                 self.turn(index, ready);
                 if !coop::has_budget_remaining() {
                     // The rest of the runtime comes first, and what it waits for.
@@ -328,7 +336,7 @@ mod tests {
     use std::task::Wake;
 
     use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
-    use tokio::sync::oneshot;
+    use tokio::sync::{mpsc, oneshot};
 
     use super::*;
 
@@ -479,5 +487,31 @@ mod tests {
         });
         serving.unwrap();
         soon(ended(handle)).await;
+    }
+
+    #[tokio::test]
+    async fn sockets_are_asked_however_many_tasks_use_up_the_budget() {
+        let handle = start();
+        for _ in 0..=EVENTS {
+            handle.spawn(task(async {
+                loop {
+                    tokio::task::consume_budget().await;
+                }
+            }));
+        }
+        let (server, mut client) = pair();
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let serving = handle.serve(server, |mut socket| {
+            task(async move {
+                while let Ok(byte) = socket.read_u8().await {
+                    tell.send(byte).unwrap();
+                }
+            })
+        });
+        serving.unwrap();
+        for byte in *b"ab" {
+            client.write_all(&[byte]).unwrap();
+            assert_eq!(soon(told.recv()).await, Some(byte));
+        }
     }
 }
