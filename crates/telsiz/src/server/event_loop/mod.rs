@@ -514,4 +514,26 @@ mod tests {
             assert_eq!(soon(told.recv()).await, Some(byte));
         }
     }
+
+    #[test]
+    fn an_end_that_is_reported_before_the_place_is_there_is_seen() {
+        let mut builder = runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().build().unwrap();
+        let handle = Handle::start(runtime.handle()).unwrap();
+        let (server, mut client) = pair();
+        client.write_all(b"the last").unwrap();
+        drop(client);
+        let (tell, told) = oneshot::channel();
+        let serving = handle.serve(server, |mut socket| {
+            // As if the loop ran in another thread.
+            runtime.block_on(async { tokio::time::sleep(Duration::from_millis(10)).await });
+            task(async move {
+                let mut all = Vec::new();
+                socket.read_to_end(&mut all).await.unwrap();
+                tell.send(all).unwrap();
+            })
+        });
+        serving.unwrap();
+        assert_eq!(runtime.block_on(soon(told)).unwrap(), b"the last");
+    }
 }

@@ -53,8 +53,10 @@ pub(super) fn readiness(event: &Event) -> u32 {
 
 impl Place {
     pub(super) fn new(index: u32, shared: Arc<Shared>, has_socket: bool) -> Self {
+        // Its end may be reported before the event loop has this place.
+        let socket = SOCKET | READ << ENDED;
         Self {
-            state: AtomicU32::new(if has_socket { SOCKET } else { 0 }),
+            state: AtomicU32::new(if has_socket { socket } else { 0 }),
             index,
             shared,
             elsewhere: Mutex::default(),
