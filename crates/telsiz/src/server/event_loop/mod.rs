@@ -536,4 +536,29 @@ mod tests {
         serving.unwrap();
         assert_eq!(runtime.block_on(soon(told)).unwrap(), b"the last");
     }
+
+    #[tokio::test]
+    async fn a_task_that_always_wakes_itself_is_not_due_more_often_for_what_comes() {
+        let handle = start();
+        let (server, mut client) = pair();
+        client.set_nodelay(true).unwrap();
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let serving = handle.serve(server, |mut socket| {
+            task(poll_fn(move |cx| {
+                let mut byte = [0; 2];
+                let mut buffer = ReadBuf::new(&mut byte);
+                if Pin::new(&mut socket).poll_read(cx, &mut buffer).is_ready() {
+                    tell.send(()).unwrap();
+                }
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }))
+        });
+        serving.unwrap();
+        for _ in 0..100 {
+            client.write_all(b"!").unwrap();
+            soon(told.recv()).await.unwrap();
+        }
+        assert!(handle.shared.lock().woken.len() < 5);
+    }
 }

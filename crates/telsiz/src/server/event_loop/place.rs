@@ -67,7 +67,8 @@ impl Place {
         self.index
     }
 
-    /// The socket is `ready`; whether the task of this place waited for that.
+    /// The socket is `ready`; whether the task of this place waited for that, and was
+    /// not woken already: it is due then.
     pub(super) fn arrive(&self, ready: u32) -> bool {
         let directions = ready & (READ | WRITE);
         let waiting = directions << AWAITED | directions << ELSEWHERE;
@@ -75,7 +76,7 @@ impl Place {
         if before & directions << ELSEWHERE != 0 {
             self.wake_elsewhere(before >> ELSEWHERE & directions);
         }
-        before & directions << AWAITED != 0
+        before & directions << AWAITED != 0 && before & WOKEN == 0
     }
 
     /// Waits until the socket is ready in `direction`.
