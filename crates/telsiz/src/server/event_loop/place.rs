@@ -104,9 +104,13 @@ impl Place {
         self.state.load(Ordering::Acquire) & READ << ENDED == 0
     }
 
-    /// The socket said that it is not ready, whatever was known.
+    /// The socket said that it is not ready, whatever was known; what has come
+    /// meanwhile may be its end.
     pub(super) fn forget_end(&self, direction: u32) {
-        self.change(|state| state & !(direction << ENDED));
+        self.change(|state| match state & direction {
+            0 => state & !(direction << ENDED),
+            _ => state,
+        });
     }
 
     /// Whether nobody reports readiness any more.
@@ -196,5 +200,27 @@ impl Wake for Place {
         if self.change(|state| state | WOKEN) & WOKEN == 0 {
             self.shared.wake(self.index);
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::tests::start;
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_that_comes_while_the_socket_says_it_is_not_ready_is_kept() {
+        let place = start().shared.place(true);
+        let cx = &Context::from_waker(Waker::noop());
+        place.forget_end(READ);
+        assert!(place.poll_ready(READ, cx).is_pending());
+        place.arrive(READ | READ << ENDED);
+        place.forget_end(READ);
+        assert!(place.poll_ready(READ, cx).is_ready());
+        assert!(!place.is_drained(), "the last bytes and the end of them");
+        place.forget_end(READ);
+        assert!(place.is_drained(), "that end was of another socket");
+        assert!(place.poll_ready(READ, cx).is_pending());
     }
 }
