@@ -17,6 +17,9 @@ use tokio::task::coop;
 use super::Shared;
 use super::place::{Place, READ, WRITE};
 
+/// So many pieces every system takes in one write; what is behind them, it may have left.
+const SLICES: usize = 16;
+
 /// A TCP connection of an event loop. It may be used anywhere, but only the task of
 /// its place is polled without detours.
 pub(crate) struct Socket {
@@ -148,7 +151,8 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let len = slices.iter().map(|slice| slice.len()).sum();
+        let offered = slices.iter().take(SLICES);
+        let len = offered.map(|slice| slice.len()).sum();
         let act = |socket: &mut Self| socket.tcp.write_vectored(slices);
         let written = ready!(self.poll_io(WRITE, cx, act))?;
         self.note_written(written, len);
@@ -164,6 +168,62 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.tcp.shutdown(Shutdown::Write))
+        Poll::Ready(match self.tcp.shutdown(Shutdown::Write) {
+            // It is gone: as ended as it can be.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            done => done,
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::Read;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::oneshot;
+
+    use super::super::tests::{pair, soon, start, task};
+    use super::*;
+
+    #[tokio::test]
+    async fn more_pieces_than_one_call_takes_are_written() {
+        const PIECES: usize = 3000;
+        let handle = start();
+        let (server, mut client) = pair();
+        let (tell, told) = oneshot::channel();
+        let serving = handle.serve(server, |mut socket| {
+            task(async move {
+                let mut written = 0;
+                while written < PIECES {
+                    let left = vec![IoSlice::new(b"!"); PIECES - written];
+                    written += socket.write_vectored(&left).await.unwrap();
+                }
+                tell.send(()).unwrap();
+            })
+        });
+        serving.unwrap();
+        soon(told).await.unwrap();
+        client.read_exact(&mut [0; PIECES]).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_gone_can_be_shut_down() {
+        let handle = start();
+        let (server, client) = pair();
+        SockRef::from(&client)
+            .set_linger(Some(std::time::Duration::ZERO))
+            .unwrap();
+        drop(client);
+        let (tell, told) = oneshot::channel();
+        let serving = handle.serve(server, |mut socket| {
+            task(async move {
+                assert!(socket.read_u8().await.is_err());
+                tell.send(socket.shutdown().await).unwrap();
+            })
+        });
+        serving.unwrap();
+        soon(told).await.unwrap().unwrap();
     }
 }
