@@ -321,7 +321,8 @@ impl Drop for EventLoop {
     fn drop(&mut self) {
         self.take_in();
         for seat in self.places.drain(..).flatten() {
-            drop(seat.task);
+            // One that panics takes no other along.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(seat.task)));
             seat.place.end();
         }
     }
@@ -560,5 +561,30 @@ mod tests {
             soon(told.recv()).await.unwrap();
         }
         assert!(handle.shared.lock().woken.len() < 5);
+    }
+
+    #[test]
+    fn tasks_that_panic_when_the_runtime_drops_them_do_so_alone() {
+        struct Panicking(mpsc::UnboundedSender<()>);
+        impl Drop for Panicking {
+            fn drop(&mut self) {
+                self.0.send(()).unwrap();
+                panic!("as the test wants it");
+            }
+        }
+        let mut builder = runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().build().unwrap();
+        let handle = Handle::start(runtime.handle()).unwrap();
+        let (tell, mut told) = mpsc::unbounded_channel();
+        for _ in 0..3 {
+            let panicking = Panicking(tell.clone());
+            handle.spawn(task(async {
+                let _panicking = panicking;
+                std::future::pending().await
+            }));
+        }
+        runtime.block_on(tokio::task::yield_now());
+        drop(runtime);
+        assert_eq!(std::iter::from_fn(|| told.try_recv().ok()).count(), 3);
     }
 }
