@@ -16,13 +16,18 @@ pub fn cpu_time(pid: u32) -> io::Result<Duration> {
         let path = task?.path().join("schedstat");
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            // A thread may end between the two calls.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) if has_ended(&error) => continue,
             Err(error) => return Err(error),
         };
         sum += on_cpu(&text).ok_or(io::ErrorKind::InvalidData)?;
     }
     Ok(sum)
+}
+
+/// Whether a thread ended after it was listed: before its file was opened, or before that was read.
+fn has_ended(error: &io::Error) -> bool {
+    const ESRCH: i32 = 3;
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH)
 }
 
 /// The processor time of a process once it no longer grows.
@@ -72,6 +77,23 @@ mod tests {
         );
         let smaps = "55d0-7ffd ---p 00000000 00:00 0   [rollup]\nRss:        2048 kB\nPss: 1 kB\n";
         assert_eq!(rss(smaps), Some(2048 * 1024));
+    }
+
+    #[test]
+    fn threads_that_end_meanwhile_are_left_out() {
+        let path = std::thread::spawn(|| {
+            let path = fs::read_link("/proc/thread-self").expect("a link");
+            let open = fs::File::open(format!("/proc/{}/schedstat", path.display()));
+            (path, open.expect("a file"))
+        });
+        let (path, open) = path.join().expect("a thread");
+        while fs::exists(format!("/proc/{}", path.display())).expect("an answer") {
+            thread::yield_now();
+        }
+        let late = io::read_to_string(open).expect_err("ended before it was read");
+        assert!(has_ended(&late), "{late}");
+        let late = fs::read_to_string(format!("/proc/{}/schedstat", path.display()));
+        assert!(has_ended(&late.expect_err("ended before it was opened")));
     }
 
     #[test]
