@@ -6,7 +6,7 @@
 //! what it missed, once and in order, or is told that this is no longer possible.
 //! What has no position ([`Signal`]: joins, leaves, typing, status) is never stored.
 //!
-//! **Publishing never delivers.** `Hub::publish` appends to the log of the
+//! **Publishing never delivers.** [`Hub::publish`] appends to the log of the
 //! [`Engine`] and comes back when that is durable. The engine tells its
 //! subscribers, in the order of the log: that order is the order of the room for
 //! everyone. Delivery is by levels, so that a publication crosses to a worker once and
@@ -28,17 +28,23 @@ pub use self::engine::{
     Appended, BoxFuture, Engine, EngineError, HistoryPage, Memory, Presence, PublishError, Slice,
     Subscriber,
 };
-pub use self::event::{Ephemeral, Event, Signal, Status};
+pub use self::event::{Ephemeral, Event, Signal, Status, Told};
+pub use self::hub::{Hub, HubOptions, ReadError};
 pub use self::member::{ConnectionId, Listing, Member, RoomSummary, User};
 pub use self::name::{InvalidName, MAX_NAME, Named, RoomName};
 pub use self::publication::{Draft, Epoch, IdempotencyKey, InvalidKey, Position, Publication};
 pub use self::retention::{Keep, Pattern, Retention};
+pub use self::worker::{JoinError, Joining, Outlet, Seat, Step, Wanted, Worker};
 
 mod authorize;
 mod clock;
 mod engine;
 mod event;
+mod hub;
+mod inbox;
 mod member;
 mod name;
 mod publication;
 mod retention;
+mod switchboard;
+mod worker;

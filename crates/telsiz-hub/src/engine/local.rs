@@ -240,7 +240,7 @@ impl Presence for Local {
             .unwrap_or_default())
     }
 
-    fn rooms_that_hear(&self, user: &str) -> BoxFuture<'_, Result<Arc<[RoomName]>, EngineError>> {
+    fn rooms_that_hear(&self, user: &str) -> BoxFuture<'_, Result<Vec<RoomName>, EngineError>> {
         let tables = self.lock();
         let connections = tables.users.get(user).into_iter().flatten();
         let mut rooms: Vec<_> = connections
@@ -254,6 +254,6 @@ impl Presence for Local {
             .collect();
         rooms.sort_unstable();
         rooms.dedup();
-        now(rooms.into())
+        now(rooms)
     }
 }

@@ -142,7 +142,7 @@ pub trait Presence: Send + Sync {
 
     /// The rooms that any connection of a user is in, but those with so many members that
     /// they are told nothing.
-    fn rooms_that_hear(&self, user: &str) -> BoxFuture<'_, Result<Arc<[RoomName]>, EngineError>>;
+    fn rooms_that_hear(&self, user: &str) -> BoxFuture<'_, Result<Vec<RoomName>, EngineError>>;
 }
 
 /// Who is told what happens in rooms.

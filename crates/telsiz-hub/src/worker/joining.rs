@@ -1,0 +1,297 @@
+//! Joining: subscribe, read the log, merge.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Outlet, PAGE, Worker, yield_now};
+use crate::engine::{EngineError, Slice};
+use crate::event::Signal;
+use crate::member::Member;
+use crate::name::RoomName;
+use crate::publication::{Epoch, Position, Publication};
+
+/// A connection on its way into a room: nothing that is published there is missed any more.
+/// Dropping it joins nothing.
+#[must_use = "nothing was joined yet"]
+pub struct Joining<O: Outlet> {
+    /// Given up when this is dropped.
+    place: Place<O>,
+    epoch: Epoch,
+    head: u64,
+    recovered: bool,
+    /// What was published up to this is known to the member.
+    cursor: u64,
+    /// What was read and is not yet handed out.
+    page: Vec<Arc<Publication>>,
+}
+
+/// How far a member has come.
+#[must_use]
+pub enum Step<O: Outlet> {
+    /// These come first, in order. Then go on.
+    Missed(Joining<O>, Vec<Arc<Publication>>),
+    /// It is in the room.
+    Joined(Seat<O>),
+}
+
+/// A connection in a room. It leaves when this is dropped, and the others are told.
+pub struct Seat<O: Outlet> {
+    place: Place<O>,
+}
+
+/// Why nothing was joined.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// More is published than the member takes: the log does not reach back any more.
+    #[error("the log does not reach back to what the member knows")]
+    TooSlow,
+    /// The engine is to blame.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// A claim on a room of a worker, which keeps its subscription.
+struct Place<O: Outlet> {
+    worker: Arc<Worker<O>>,
+    room: RoomName,
+    member: Arc<Member>,
+    claim: Claim,
+    /// Whether the others know that the member is there, or may know.
+    is_entered: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    Joining,
+    Seated,
+    None,
+}
+
+impl<O: Outlet> Joining<O> {
+    pub(super) async fn start(
+        worker: Arc<Worker<O>>,
+        room: &RoomName,
+        member: Arc<Member>,
+        since: Option<Position>,
+    ) -> Result<Self, EngineError> {
+        let place = Place::take(worker, room.clone(), member, false);
+        Self::read(place, since, None).await
+    }
+
+    /// Begins behind `since` if the log reaches back to that, else behind `known`, else with
+    /// what is new.
+    async fn read(
+        place: Place<O>,
+        since: Option<Position>,
+        known: Option<Position>,
+    ) -> Result<Self, EngineError> {
+        let limit = if since.is_some() { PAGE } else { 0 };
+        let after = since.as_ref().map_or(u64::MAX, |since| since.seq);
+        let slice = place.read(after, limit).await?;
+        let recovered = since.is_some_and(|since| slice.reaches_back_to(&since));
+        let known = known.filter(|known| slice.reaches_back_to(known));
+        let (cursor, page) = match recovered {
+            true => (after, slice.publications),
+            false => (known.map_or(slice.head, |known| known.seq), Vec::new()),
+        };
+        Ok(Self {
+            place,
+            epoch: slice.epoch,
+            head: slice.head,
+            recovered,
+            cursor,
+            page,
+        })
+    }
+
+    /// The newest position in the log, as it was when this began.
+    pub fn position(&self) -> Position {
+        self.at(self.head)
+    }
+
+    /// Whether all that was published since the position that was asked for will come.
+    pub fn recovered(&self) -> bool {
+        self.recovered
+    }
+
+    /// What comes before anything newer, or the seat if that was all. Others who are in
+    /// the room are told of the joining then.
+    ///
+    /// # Errors
+    ///
+    /// If the log cannot be read, or no longer has what comes next.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future joins nothing.
+    pub async fn step(mut self, line: &O::Line) -> Result<Step<O>, JoinError> {
+        loop {
+            if let Some(last) = self.page.last() {
+                self.cursor = last.seq;
+                let page = std::mem::take(&mut self.page);
+                return Ok(Step::Missed(self, page));
+            }
+            if self.place.sit_down(&self.epoch, self.cursor, line) {
+                self.place.enter().await?;
+                return Ok(Step::Joined(Seat { place: self.place }));
+            }
+            yield_now().await;
+            let slice = self.place.read(self.cursor, PAGE).await?;
+            if !slice.reaches_back_to(&self.at(self.cursor)) {
+                return Err(JoinError::TooSlow);
+            }
+            self.page = slice.publications;
+        }
+    }
+
+    fn at(&self, seq: u64) -> Position {
+        Position {
+            epoch: self.epoch.clone(),
+            seq,
+        }
+    }
+}
+
+impl<O: Outlet> Seat<O> {
+    /// The room.
+    pub fn room(&self) -> &RoomName {
+        &self.place.room
+    }
+
+    /// Starts to join the same room again, as [`Worker::join`], without leaving it in the eyes
+    /// of others. Without `since` nothing is lost or doubled that is delivered meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// If the log cannot be read; then it has left.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the room.
+    pub async fn rejoin(self, since: Option<Position>) -> Result<Joining<O>, EngineError> {
+        let Place {
+            worker,
+            room,
+            member,
+            ..
+        } = &self.place;
+        let place = Place::take(worker.clone(), room.clone(), member.clone(), true);
+        let known = self.place.known();
+        let mut old = self.place;
+        old.stand_up();
+        old.is_entered = false;
+        drop(old);
+        Joining::read(place, since, known).await
+    }
+}
+
+impl<O: Outlet> Place<O> {
+    fn take(worker: Arc<Worker<O>>, room: RoomName, member: Arc<Member>, is_entered: bool) -> Self {
+        {
+            let mut state = worker.lock();
+            state.rooms.entry(room.clone()).or_default().joining += 1;
+            // Under the lock: the last one who leaves disconnects under it.
+            worker.hub.switchboard.connect(&room, &worker.inbox);
+        }
+        Self {
+            worker,
+            room,
+            member,
+            claim: Claim::Joining,
+            is_entered,
+        }
+    }
+
+    async fn read(&self, after: u64, limit: usize) -> Result<Slice, EngineError> {
+        let engine = self.worker.hub.engine();
+        let slice = engine.read(&self.room, after, limit).await?;
+        self.worker.lock().begin_at(&self.room, &slice);
+        Ok(slice)
+    }
+
+    /// Whether the member is in the room now: it knows all that was delivered there.
+    fn sit_down(&mut self, epoch: &Epoch, cursor: u64, line: &O::Line) -> bool {
+        let mut state = self.worker.lock();
+        let Some(room) = state.rooms.get_mut(&self.room) else {
+            return false;
+        };
+        let is_there = room
+            .known()
+            .is_some_and(|known| known.epoch == *epoch && known.seq <= cursor);
+        if is_there {
+            room.add(self.member.connection, cursor, line.clone());
+            room.joining -= 1;
+            self.claim = Claim::Seated;
+        }
+        is_there
+    }
+
+    async fn enter(&mut self) -> Result<(), EngineError> {
+        self.is_entered = true;
+        let hub = &self.worker.hub;
+        let joined = hub.ephemeral(&self.member, Signal::Joined);
+        hub.engine().presence().enter(&self.room, joined).await
+    }
+
+    fn known(&self) -> Option<Position> {
+        let state = self.worker.lock();
+        state.rooms.get(&self.room)?.known().cloned()
+    }
+
+    /// Gives up its claim on the worker's room.
+    fn stand_up(&mut self) {
+        let mut state = self.worker.lock();
+        match std::mem::replace(&mut self.claim, Claim::None) {
+            Claim::Seated => state.remove(&self.room, self.member.connection),
+            Claim::Joining => {
+                if let Some(room) = state.rooms.get_mut(&self.room) {
+                    room.joining -= 1;
+                }
+            }
+            Claim::None => return,
+        }
+        if let Some(weight) = state.forget_if_empty(&self.room) {
+            let Worker { hub, inbox, .. } = &*self.worker;
+            hub.switchboard.disconnect(&self.room, inbox);
+            inbox.release(weight);
+        }
+    }
+}
+
+impl<O: Outlet> Drop for Place<O> {
+    fn drop(&mut self) {
+        self.stand_up();
+        if self.is_entered {
+            let hub = &self.worker.hub;
+            let left = hub.ephemeral(&self.member, Signal::Left);
+            hub.engine().presence().leave(&self.room, left);
+        }
+    }
+}
+
+impl<O: Outlet> fmt::Debug for Joining<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Joining")
+            .field("room", &self.place.room)
+            .field("cursor", &self.cursor)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<O: Outlet> fmt::Debug for Seat<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat")
+            .field("room", self.room())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<O: Outlet> fmt::Debug for Step<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missed(_, missed) => f.debug_tuple("Missed").field(&missed.len()).finish(),
+            Self::Joined(seat) => f.debug_tuple("Joined").field(seat).finish(),
+        }
+    }
+}

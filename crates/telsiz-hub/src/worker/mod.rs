@@ -1,0 +1,317 @@
+//! The rooms as one worker sees them: it delivers to the members that are with it.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use self::room::{Batch, Pushed, Room};
+use crate::authorize::{Identity, Operation};
+use crate::engine::{EngineError, Slice};
+use crate::event::Event;
+use crate::hub::{Hub, ReadError};
+use crate::inbox::{Inbox, Waiting};
+use crate::member::{ConnectionId, Member};
+use crate::name::RoomName;
+use crate::publication::Position;
+
+pub use self::joining::{JoinError, Joining, Seat, Step};
+pub use self::outlet::{Outlet, Wanted};
+
+mod joining;
+mod outlet;
+mod room;
+
+/// How many members one turn delivers to.
+const TURN: usize = 512;
+
+/// How many publications are read from a log at a time.
+const PAGE: usize = 32;
+
+/// Delivers what happens in rooms to the members that are with it.
+///
+/// A server has one for each of its threads; [`Worker::run`] is polled there, and the
+/// connections of that thread join through it. Nothing goes wrong if some do so from other
+/// threads.
+pub struct Worker<O: Outlet> {
+    hub: Arc<Hub>,
+    inbox: Arc<Inbox>,
+    state: Mutex<State<O>>,
+}
+
+struct State<O: Outlet> {
+    rooms: HashMap<RoomName, Room<O::Line>>,
+    /// Rooms with events to deliver, each once.
+    ready: VecDeque<RoomName>,
+    /// Rooms that have to be read from their logs, each once.
+    behind: VecDeque<RoomName>,
+    /// What is being delivered right now, and where.
+    current: Option<(RoomName, Batch)>,
+    outlet: O,
+}
+
+impl<O: Outlet> Worker<O> {
+    pub(crate) fn new(hub: Arc<Hub>, inbox: Arc<Inbox>, outlet: O) -> Self {
+        Self {
+            hub,
+            inbox,
+            state: Mutex::new(State {
+                rooms: HashMap::new(),
+                ready: VecDeque::new(),
+                behind: VecDeque::new(),
+                current: None,
+                outlet,
+            }),
+        }
+    }
+
+    /// The hub.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// Delivers, for as long as it is polled. Long deliveries let others run in between.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is delivered while it is not polled; it can be called again.
+    pub async fn run(&self) {
+        loop {
+            let waiting = poll_fn(|cx| self.inbox.poll_take(cx)).await;
+            let dropped = self.lock().take_in(waiting);
+            self.inbox.release(dropped);
+            loop {
+                self.deliver_all().await;
+                let Some(room) = self.next_behind() else {
+                    break;
+                };
+                self.catch_up(&room).await;
+            }
+        }
+    }
+
+    /// Delivers a part of what is there. Whether there is more.
+    fn turn(&self) -> bool {
+        let mut state = self.lock();
+        let mut left = TURN;
+        let mut weight = 0;
+        while left > 0 && state.deliver(&mut left, &mut weight) {}
+        state.outlet.end_turn();
+        self.inbox.release(weight);
+        state.current.is_some() || !state.ready.is_empty()
+    }
+
+    async fn deliver_all(&self) {
+        while self.turn() {
+            yield_now().await;
+        }
+    }
+
+    fn next_behind(&self) -> Option<RoomName> {
+        self.lock().behind.pop_front()
+    }
+
+    /// Reads from the log what was left out, and delivers it.
+    async fn catch_up(&self, name: &RoomName) {
+        loop {
+            let known = self.known(name);
+            let Some(known) = known else {
+                return;
+            };
+            let read = self.hub.engine().read(name, known.seq, PAGE).await;
+            if self.lock().continue_with(name, read) {
+                return;
+            }
+            self.deliver_all().await;
+        }
+    }
+
+    fn known(&self, name: &RoomName) -> Option<Position> {
+        self.lock().rooms.get(name)?.known().cloned()
+    }
+
+    /// Starts to join a room: from now on nothing that is published there is missed.
+    ///
+    /// With `since`, what was published after that comes first, if the log still has all of
+    /// it ([`Joining::recovered`]).
+    ///
+    /// # Errors
+    ///
+    /// If the member may not, or the log cannot be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future joins nothing.
+    pub async fn join(
+        self: &Arc<Self>,
+        room: &RoomName,
+        member: &Arc<Member>,
+        since: Option<Position>,
+    ) -> Result<Joining<O>, ReadError> {
+        let identity = Identity::Client(&member.user);
+        self.hub.authorize(Operation::Join, room, identity)?;
+        Ok(Joining::start(self.clone(), room, member.clone(), since).await?)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<O>> {
+        // What a panic of an outlet leaves is a member that did not get an event.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<O: Outlet> State<O> {
+    /// Sorts events by rooms. What nobody is there for is dropped; how much that is.
+    fn take_in(&mut self, waiting: Waiting) -> usize {
+        let mut dropped = 0;
+        for (name, event) in waiting.events {
+            let weight = event.weight();
+            match self.push(&name, event, weight) {
+                Pushed::Queued => self.make_ready(&name),
+                Pushed::Dropped => dropped += weight,
+                Pushed::FellBehind => {
+                    dropped += weight;
+                    self.fall_behind(&name);
+                }
+            }
+        }
+        for name in waiting.behind {
+            self.fall_behind(&name);
+        }
+        dropped
+    }
+
+    fn push(&mut self, name: &RoomName, event: Event, weight: usize) -> Pushed {
+        let room = self.rooms.get_mut(name);
+        room.map_or(Pushed::Dropped, |room| room.push(event, weight))
+    }
+
+    fn make_ready(&mut self, name: &RoomName) {
+        if let Some(room) = self.rooms.get_mut(name)
+            && !std::mem::replace(&mut room.is_ready, true)
+        {
+            self.ready.push_back(name.clone());
+        }
+    }
+
+    fn fall_behind(&mut self, name: &RoomName) {
+        if let Some(room) = self.rooms.get_mut(name)
+            && !std::mem::replace(&mut room.is_behind, true)
+        {
+            self.behind.push_back(name.clone());
+        }
+    }
+
+    /// The log of a room was read.
+    fn begin_at(&mut self, name: &RoomName, slice: &Slice) {
+        let room = self.rooms.get_mut(name);
+        if room.is_some_and(|room| room.begin_at(slice, &mut self.outlet)) {
+            self.fall_behind(name);
+        }
+    }
+
+    /// The log of a room that is behind was read. Whether it is behind no more.
+    fn continue_with(&mut self, name: &RoomName, read: Result<Slice, EngineError>) -> bool {
+        let Some(room) = self.rooms.get_mut(name) else {
+            return true;
+        };
+        let is_done = match read {
+            Ok(slice)
+                if room
+                    .known()
+                    .is_some_and(|known| slice.reaches_back_to(known)) =>
+            {
+                for publication in slice.publications {
+                    // It did not come through the inbox.
+                    room.push(Event::Published(publication), 0);
+                }
+                room.known().is_some_and(|known| known.seq >= slice.head)
+            }
+            Ok(slice) => {
+                room.start_again(&slice, &mut self.outlet);
+                true
+            }
+            // Nobody knows what it would have said.
+            Err(_) => {
+                room.lose_all(&mut self.outlet);
+                true
+            }
+        };
+        room.is_behind = !is_done;
+        if room.has_queued() {
+            self.make_ready(name);
+        }
+        is_done
+    }
+
+    /// Delivers to some members. Whether there is more.
+    fn deliver(&mut self, left: &mut usize, weight: &mut usize) -> bool {
+        if self.current.is_none() {
+            self.current = self.next_batch();
+        }
+        let Some((name, batch)) = &mut self.current else {
+            return false;
+        };
+        let is_done = match self.rooms.get(name) {
+            Some(room) => room.deliver(batch, left, &mut self.outlet),
+            None => true,
+        };
+        if is_done {
+            *weight += batch.weight;
+            self.current = None;
+        }
+        true
+    }
+
+    fn next_batch(&mut self) -> Option<(RoomName, Batch)> {
+        loop {
+            let name = self.ready.pop_front()?;
+            let Some(room) = self.rooms.get_mut(&name) else {
+                continue;
+            };
+            let batch = room.next_batch();
+            room.is_ready = room.has_queued();
+            if room.is_ready {
+                self.ready.push_back(name.clone());
+            }
+            if !batch.events.is_empty() {
+                let alone = self.ready.is_empty();
+                self.outlet.begin(&name, &batch.events, alone);
+                return Some((name, batch));
+            }
+        }
+    }
+
+    fn remove(&mut self, name: &RoomName, connection: ConnectionId) {
+        let current = self.current.as_mut().filter(|(current, _)| current == name);
+        if let Some(room) = self.rooms.get_mut(name) {
+            room.remove(connection, current.map(|(_, batch)| batch));
+        }
+    }
+
+    /// Forgets a room that nobody is in; what its events take in the inbox.
+    fn forget_if_empty(&mut self, name: &RoomName) -> Option<usize> {
+        let is_empty = self.rooms.get(name).is_some_and(Room::is_empty);
+        let room = is_empty.then(|| self.rooms.remove(name))?;
+        room.map(|room| room.weight())
+    }
+}
+
+/// Lets others run.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| match std::mem::replace(&mut yielded, true) {
+        true => Poll::Ready(()),
+        false => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+impl<O: Outlet> fmt::Debug for Worker<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
