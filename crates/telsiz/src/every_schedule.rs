@@ -44,12 +44,16 @@ enum Happening {
     SenderCloses,
     ReceiverDrops,
     TrySend,
+    TryFeed,
+    TryFlush,
     ServerStops,
     /// All deadlines pass. They do so, too, when nothing else can happen.
     TimePasses,
 }
 
-use Happening::{PeerCloses, ReceiverDrops, SenderCloses, ServerStops, TimePasses, TrySend};
+use Happening::{
+    PeerCloses, ReceiverDrops, SenderCloses, ServerStops, TimePasses, TryFeed, TryFlush, TrySend,
+};
 
 #[derive(Clone, Copy, Debug)]
 struct Scenario {
@@ -71,7 +75,8 @@ struct Record {
     pinged: Option<Result<Duration, PingError>>,
     /// How many senders wait for room.
     wait_for_room: usize,
-    tried: bool,
+    /// What was tried to be sent or fed, and was taken.
+    tried: Vec<&'static str>,
 }
 
 struct Task {
@@ -160,6 +165,7 @@ const FIRST: &str = "first, of the first sender";
 const SECOND: &str = "second, of the first sender";
 const OTHER: &str = "of the other sender";
 const TRIED: &str = "tried";
+const FED: &str = "fed";
 const COMING: [&str; 2] = ["one", "two"];
 
 impl Scenario {
@@ -244,10 +250,14 @@ impl Scenario {
                             tasks[0].future = None;
                             drop(record.lock().expect("no panic").receiver.take());
                         }
-                        TrySend => {
-                            let tried = sender.try_send(TRIED).is_ok();
-                            record.lock().expect("no panic").tried = tried;
+                        TrySend if sender.try_send(TRIED).is_ok() => {
+                            record.lock().expect("no panic").tried.push(TRIED);
                         }
+                        TryFeed if sender.try_feed(FED).is_ok() => {
+                            record.lock().expect("no panic").tried.push(FED);
+                        }
+                        TrySend | TryFeed => {}
+                        TryFlush => sender.try_flush(),
                         ServerStops => registry.stop(CloseCode::GOING_AWAY.into()),
                         TimePasses => tokio::time::advance(HOUR).await,
                     }
@@ -294,16 +304,15 @@ impl Scenario {
                 assert!(place(text).is_some(), "{text}: {frames:?} {steps:?}");
             }
         }
-        assert!(
-            !record.tried || place(TRIED).is_some(),
-            "{frames:?} {steps:?}"
-        );
+        for text in &record.tried {
+            assert!(place(text).is_some(), "{text}: {frames:?} {steps:?}");
+        }
         let first = (place(FIRST), place(SECOND));
         assert!(
             first.1.is_none() || first.0 < first.1,
             "{frames:?} {steps:?}"
         );
-        let known = [FIRST, SECOND, OTHER, TRIED];
+        let known = [FIRST, SECOND, OTHER, TRIED, FED];
         let mut closed = false;
         for (number, frame) in frames.iter().enumerate() {
             match frame.opcode {
@@ -381,6 +390,11 @@ fn the_peer_closes() {
 #[test]
 fn the_peer_closes_while_one_tries_to_send() {
     explore(true, false, &[PeerCloses, TrySend]);
+}
+
+#[test]
+fn the_peer_closes_while_one_feeds_and_flushes_without_waiting() {
+    explore(true, false, &[PeerCloses, TryFeed, TryFlush]);
 }
 
 #[test]

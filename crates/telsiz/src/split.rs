@@ -204,17 +204,49 @@ impl<S: Io> Sender<S> {
     /// [`TrySendError::Full`] if more than the write buffer is queued already,
     /// [`TrySendError::Closed`] if the connection is closing.
     pub fn try_send(&self, message: impl Into<Outgoing>) -> Result<(), TrySendError> {
-        let mut message = Some(message.into());
-        let sent = self.shared.with(|link, cx| {
+        self.queue(message.into(), |link, cx| {
+            // What is refused now, the receiver writes when it can be.
+            let _ = link.poll_flush(cx);
+        })
+    }
+
+    /// Queues a message, to be written together with others. Never waits.
+    ///
+    /// The receiver writes what is queued before it waits. If it may be waiting
+    /// already, call [`try_flush`](Self::try_flush) after the last of them: nothing
+    /// else wakes it for that.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send`](Self::try_send).
+    pub fn try_feed(&self, message: impl Into<Outgoing>) -> Result<(), TrySendError> {
+        self.queue(message.into(), |_, _| {})
+    }
+
+    /// Writes what the transport takes at once of all that is queued. Never waits:
+    /// what it does not take, the receiver writes as soon as it does.
+    pub fn try_flush(&self) {
+        self.shared.with(|link, cx| {
+            let _ = link.poll_flush(cx);
+        });
+    }
+
+    /// Queues a message if there is room, and goes on with `then`.
+    fn queue(
+        &self,
+        message: Outgoing,
+        then: impl FnOnce(&mut Link<S>, &mut Context<'_>),
+    ) -> Result<(), TrySendError> {
+        let mut message = Some(message);
+        let queued = self.shared.with(|link, cx| {
             message
                 .take()
                 .map_or(Ok(()), |message| link.try_feed(message))?;
-            // What is refused now, the receiver writes when it can be.
-            let _ = link.poll_flush(cx);
+            then(link, cx);
             Ok(())
         });
-        match (sent, message) {
-            (Some(sent), _) => sent,
+        match (queued, message) {
+            (Some(queued), _) => queued,
             (None, Some(message)) => Err(TrySendError::Closed(message)),
             (None, None) => Ok(()),
         }

@@ -88,6 +88,61 @@ async fn try_send_is_full_beyond_the_write_buffer_and_gives_the_message_back() {
 }
 
 #[tokio::test]
+async fn what_try_feed_queued_goes_out_with_try_flush() {
+    let (ws, mut peer) = pipe(4096, client()).await;
+    let (mut receiver, sender) = ws.split();
+    let _receiving = tokio::spawn(async move { receiver.recv().await });
+    tokio::task::yield_now().await;
+    sender.try_feed("one").unwrap();
+    sender.try_feed("two").unwrap();
+    tokio::task::yield_now().await;
+    assert!(sender.backlog() > 0, "nobody wrote it");
+    sender.try_flush();
+    assert_eq!(sender.backlog(), 0);
+    assert_eq!(soon(peer.frame()).await, Frame::text("one"));
+    assert_eq!(soon(peer.frame()).await, Frame::text("two"));
+}
+
+#[tokio::test]
+async fn what_try_flush_could_not_write_goes_out_while_the_receiver_waits() {
+    let (ws, mut peer) = pipe(7, client()).await;
+    let (mut receiver, sender) = ws.split();
+    let _receiving = tokio::spawn(async move { receiver.recv().await });
+    tokio::task::yield_now().await;
+    sender.try_feed("far more than").unwrap();
+    sender.try_feed("seven bytes").unwrap();
+    sender.try_flush();
+    assert_eq!(soon(peer.frame()).await, Frame::text("far more than"));
+    assert_eq!(soon(peer.frame()).await, Frame::text("seven bytes"));
+}
+
+#[tokio::test]
+async fn what_try_feed_queued_goes_out_before_the_receiver_waits() {
+    let (ws, mut peer) = pipe(4096, client()).await;
+    let (mut receiver, sender) = ws.split();
+    sender.try_feed("fed").unwrap();
+    let _receiving = tokio::spawn(async move { receiver.recv().await });
+    assert_eq!(soon(peer.frame()).await, Frame::text("fed"));
+}
+
+#[tokio::test]
+async fn try_feed_is_full_beyond_the_write_buffer_and_gives_the_message_back() {
+    let (ws, mut peer) = pipe(4096, client().write_buffer(100)).await;
+    let (_receiver, sender) = ws.split();
+    // The message that crosses the line still goes in.
+    sender.try_feed("x".repeat(90)).unwrap();
+    sender.try_feed("y".repeat(90)).unwrap();
+    let Err(TrySendError::Full(message)) = sender.try_feed("z") else {
+        panic!("it has to be full");
+    };
+    sender.try_flush();
+    sender.try_send(message).unwrap();
+    assert_eq!(soon(peer.frame()).await.payload, [b'x'; 90]);
+    assert_eq!(soon(peer.frame()).await.payload, [b'y'; 90]);
+    assert_eq!(soon(peer.frame()).await, Frame::text("z"));
+}
+
+#[tokio::test]
 async fn after_a_close_nothing_can_be_sent() {
     let (ws, mut peer) = pipe(4096, client()).await;
     let (mut receiver, sender) = ws.split();
@@ -97,6 +152,8 @@ async fn after_a_close_nothing_can_be_sent() {
     assert_eq!(sender.state(), State::Closing);
     assert_eq!(soon(peer.frame()).await, Frame::close(1001, ""));
     assert!(matches!(sender.try_send("a"), Err(TrySendError::Closed(_))));
+    assert!(matches!(sender.try_feed("a"), Err(TrySendError::Closed(_))));
+    sender.try_flush();
     assert!(matches!(soon(sender.send("a")).await, Err(Error::Closed)));
     assert!(matches!(soon(sender.feed("a")).await, Err(Error::Closed)));
     assert!(matches!(soon(sender.ping()).await, Err(PingError::Closed)));
@@ -115,6 +172,8 @@ async fn dropping_the_receiver_closes_with_1000_and_ends_all_senders() {
         assert_eq!(sender.state(), State::Closed);
         assert_eq!(sender.backlog(), 0);
         assert!(matches!(sender.try_send("a"), Err(TrySendError::Closed(_))));
+        assert!(matches!(sender.try_feed("a"), Err(TrySendError::Closed(_))));
+        sender.try_flush();
         assert!(matches!(soon(sender.send("a")).await, Err(Error::Closed)));
         assert!(matches!(soon(sender.feed("a")).await, Err(Error::Closed)));
         assert!(matches!(soon(sender.flush()).await, Err(Error::Closed)));
