@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::server::Running;
 use common::soon;
@@ -50,6 +50,35 @@ async fn connections_are_dealt_out_evenly() {
         count.keys().all(|name| name.starts_with("telsiz-")),
         "{count:?}"
     );
+}
+
+#[tokio::test]
+async fn a_handler_knows_the_number_of_its_worker() {
+    for workers in [0, 1, 3] {
+        let server = Running::start(|serve| {
+            serve
+                .workers(workers)
+                .fallback(|request: Upgrade| async move {
+                    let number = request.worker();
+                    let name = std::thread::current().name().unwrap_or_default().to_owned();
+                    let mut ws = request.accept().await?;
+                    ws.send(format!("{number} {name}")).await?;
+                    ws.run(|_, _| {}).await
+                })
+        })
+        .await;
+        let (mut clients, mut numbers) = (Vec::new(), BTreeSet::new());
+        for _ in 0..workers.max(1) {
+            let (ws, said) = named(&server).await;
+            let (number, name) = said.split_once(' ').unwrap();
+            if workers > 1 {
+                assert_eq!(name, format!("telsiz-{number}"));
+            }
+            numbers.insert(number.parse::<usize>().unwrap());
+            clients.push(ws);
+        }
+        assert_eq!(numbers, (0..workers.max(1)).collect());
+    }
 }
 
 #[tokio::test]

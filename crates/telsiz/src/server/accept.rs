@@ -31,6 +31,8 @@ pub(super) struct Site {
     pub(super) options: Options,
     pub(super) registry: Arc<Registry>,
     pub(super) tasks: Tasks,
+    /// The number of the worker.
+    pub(super) worker: usize,
     /// Tells HTTP connections and unfinished handshakes that the server stops.
     pub(super) stopping: CancellationToken,
 }
@@ -148,8 +150,7 @@ impl Site {
                 Next::NOTHING
             });
         };
-        let options = self.options.clone();
-        let upgrade = Upgrade::new(request, params, remote, opening, responder, lease, options);
+        let upgrade = Upgrade::new(self, request, params, remote, opening, responder, lease);
         handler(upgrade, &self.tasks)
     }
 }

@@ -193,7 +193,7 @@ impl Serve {
         }
         let router = Arc::new(self.router);
         let options = self.options;
-        let site = |runtime: &runtime::Handle| {
+        let site = |worker, runtime: &runtime::Handle| {
             io::Result::Ok(Arc::new(Site {
                 router: router.clone(),
                 http: self.http.clone(),
@@ -201,11 +201,12 @@ impl Serve {
                 options: options.clone(),
                 registry: Arc::new(Registry::default()),
                 tasks: Tasks::on(runtime.clone())?,
+                worker,
                 stopping: CancellationToken::new(),
             }))
         };
         let workers: Vec<Worker> = match self.workers {
-            0 | 1 => vec![Worker::here(site(&runtime::Handle::current())?)],
+            0 | 1 => vec![Worker::here(site(0, &runtime::Handle::current())?)],
             count => (0..count)
                 .map(|number| Worker::start(number, site, self.drain))
                 .collect::<io::Result<_>>()?,
@@ -290,7 +291,7 @@ impl Worker {
 
     fn start(
         number: usize,
-        site: impl Fn(&runtime::Handle) -> io::Result<Arc<Site>>,
+        site: impl Fn(usize, &runtime::Handle) -> io::Result<Arc<Site>>,
         drain: Duration,
     ) -> io::Result<Self> {
         let (accepting, accepted) = oneshot::channel();
@@ -298,7 +299,7 @@ impl Worker {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let site = site(runtime.handle())?;
+        let site = site(number, runtime.handle())?;
         let registry = site.registry.clone();
         thread::Builder::new()
             .name(format!("telsiz-{number}"))

@@ -9,6 +9,7 @@ use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use telsiz_proto::handshake::{Opening, offered_subprotocols};
 use telsiz_proto::{CloseFrame, Role};
 
+use super::accept::Site;
 use super::opening::Responder;
 use super::registry::Lease;
 use super::router::Params;
@@ -29,6 +30,7 @@ struct Inner {
     request: Request<()>,
     params: Params,
     remote: SocketAddr,
+    worker: usize,
     opening: Opening,
     responder: Responder,
     lease: Lease,
@@ -40,22 +42,23 @@ struct Inner {
 
 impl Upgrade {
     pub(super) fn new(
+        site: &Site,
         request: Request<()>,
         params: Params,
         remote: SocketAddr,
         opening: Opening,
         responder: Responder,
         lease: Lease,
-        options: Options,
     ) -> Self {
         Self(Box::new(Inner {
             request,
             params,
             remote,
+            worker: site.worker,
             opening,
             responder,
             lease,
-            options,
+            options: site.options.clone(),
             headers: HeaderMap::new(),
             subprotocol: None,
         }))
@@ -64,6 +67,12 @@ impl Upgrade {
     /// Where it comes from.
     pub fn remote_addr(&self) -> SocketAddr {
         self.0.remote
+    }
+
+    /// The number of the worker that serves it, below that of
+    /// [`Serve::workers`](crate::Serve::workers); 0 if there is one.
+    pub fn worker(&self) -> usize {
+        self.0.worker
     }
 
     /// Whether it came over TLS.
