@@ -2,9 +2,9 @@
 //! their tasks itself.
 //!
 //! For tokio it is one task, and its sockets are one: an epoll instance of its own
-//! (kqueue elsewhere) that is readable when one of them is. What tokio keeps and
-//! does for each socket and each task is so spared; it is most of what a message
-//! costs with many connections, because all of it is cold by then.
+//! (kqueue elsewhere) that is readable when one of them is. So what tokio keeps for
+//! each socket and each task is spared, about half of what an idle connection takes;
+//! of the time of a message that is a hundredth or two.
 
 use std::collections::VecDeque;
 use std::io;
