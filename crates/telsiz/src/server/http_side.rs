@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use super::accept::Site;
 use super::opening::{Responder, Way};
 use super::prefixed::Prefixed;
+use super::tasks::Next;
 use crate::tls::Transport;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -120,8 +121,11 @@ fn upgrade(
         is_tls,
     });
     let lease = site.registry.lease();
-    let serving = site.route(request.map(drop), remote, opening, responder, lease);
-    site.tasks.spawn(serving);
+    let routed = site.route(request.map(drop), remote, opening, responder, lease);
+    // This place goes on serving the request.
+    if let Next(Some(serving)) = routed {
+        tokio::spawn(serving);
+    }
     Box::pin(async {
         match response.await {
             Ok(response) => response.map(whole),

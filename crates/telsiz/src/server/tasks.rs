@@ -64,16 +64,6 @@ impl Tasks {
         }
     }
 
-    /// Starts a task.
-    pub(super) fn spawn(&self, next: Next) {
-        match (self, next.0) {
-            (_, None) => {}
-            (Self::Runtime(runtime), Some(task)) => drop(runtime.spawn(task)),
-            #[cfg(unix)]
-            (Self::EventLoop(handle), Some(task)) => handle.spawn(task),
-        }
-    }
-
     /// Makes `task` what goes on.
     pub(super) fn next<F>(&self, task: F) -> Next
     where

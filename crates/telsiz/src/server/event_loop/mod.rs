@@ -90,7 +90,7 @@ impl Handle {
         tcp: TcpStream,
         task: impl FnOnce(Socket) -> Task,
     ) -> io::Result<()> {
-        let place = self.shared.place(true);
+        let place = self.shared.place();
         let socket = Socket::new(tcp, &place);
         let registered = self.shared.register(&socket, place.index());
         match registered {
@@ -98,11 +98,6 @@ impl Handle {
             Err(_) => self.shared.lock().free.push(place.index()),
         }
         registered
-    }
-
-    /// Adds a task that does not begin with a socket.
-    pub(super) fn spawn(&self, task: Task) {
-        self.shared.add(self.shared.place(false), task);
     }
 }
 
@@ -141,14 +136,14 @@ impl Shared {
         self.wake_from(inbox);
     }
 
-    fn place(self: &Arc<Self>, has_socket: bool) -> Arc<Place> {
+    fn place(self: &Arc<Self>) -> Arc<Place> {
         let mut inbox = self.lock();
         let index = inbox.free.pop().unwrap_or_else(|| {
             inbox.next += 1;
             inbox.next - 1
         });
         drop(inbox);
-        Arc::new(Place::new(index, self.clone(), has_socket))
+        Arc::new(Place::new(index, self.clone()))
     }
 
     fn add(&self, place: Arc<Place>, task: Task) {
@@ -331,7 +326,7 @@ impl Drop for EventLoop {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::future::{poll_fn, ready};
+    use std::future::{pending, poll_fn, ready};
     use std::io::Write;
     use std::net::TcpListener;
     use std::task::Wake;
@@ -361,6 +356,18 @@ mod tests {
         })
     }
 
+    /// Serves a connection with `future`, which has its socket until it is done.
+    fn serve(handle: &Handle, future: impl Future<Output = ()> + Send + 'static) {
+        let (server, _client) = pair();
+        let serving = handle.serve(server, |socket| {
+            task(async {
+                let _socket = socket;
+                future.await;
+            })
+        });
+        serving.unwrap();
+    }
+
     pub(super) async fn soon<F: Future>(future: F) -> F::Output {
         let limit = Duration::from_secs(10);
         tokio::time::timeout(limit, future).await.unwrap()
@@ -379,7 +386,7 @@ mod tests {
     async fn ends_when_nothing_is_left_and_no_handle() {
         let handle = start();
         let (done, wait) = oneshot::channel::<()>();
-        handle.spawn(task(async { wait.await.unwrap() }));
+        serve(&handle, async { wait.await.unwrap() });
         let ended = tokio::spawn(ended(handle));
         tokio::task::yield_now().await;
         assert!(!ended.is_finished());
@@ -429,7 +436,7 @@ mod tests {
             });
             serving.unwrap();
             let socket = given.await.unwrap();
-            handle.spawn(task(ready(())));
+            serve(&handle, ready(()));
             tokio::task::yield_now().await;
             assert!(!shared.lock().free.contains(&0), "it has a socket");
             drop(socket);
@@ -454,13 +461,11 @@ mod tests {
         let telling = Telling(Some(tell));
         let handle = start();
         let (other, others) = oneshot::channel();
-        handle.spawn(task(async {
+        serve(&handle, async {
             let _telling = telling;
             panic!("as the test wants it");
-        }));
-        handle.spawn(task(async {
-            other.send(()).unwrap();
-        }));
+        });
+        serve(&handle, async { other.send(()).unwrap() });
         assert!(told.await.unwrap(), "it is dropped while it panics");
         others.await.unwrap();
         ended(handle).await;
@@ -494,11 +499,11 @@ mod tests {
     async fn sockets_are_asked_however_many_tasks_use_up_the_budget() {
         let handle = start();
         for _ in 0..=EVENTS {
-            handle.spawn(task(async {
+            serve(&handle, async {
                 loop {
                     tokio::task::consume_budget().await;
                 }
-            }));
+            });
         }
         let (server, mut client) = pair();
         let (tell, mut told) = mpsc::unbounded_channel();
@@ -578,10 +583,10 @@ mod tests {
         let (tell, mut told) = mpsc::unbounded_channel();
         for _ in 0..3 {
             let panicking = Panicking(tell.clone());
-            handle.spawn(task(async {
+            serve(&handle, async {
                 let _panicking = panicking;
-                std::future::pending().await
-            }));
+                pending().await
+            });
         }
         runtime.block_on(tokio::task::yield_now());
         drop(runtime);

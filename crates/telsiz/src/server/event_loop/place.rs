@@ -24,7 +24,7 @@ const SOCKET: u32 = 1 << 9;
 /// The event loop is gone.
 const OVER: u32 = 1 << 10;
 
-/// A place in an event loop, with a task or a socket or both.
+/// A place in an event loop, with a socket and its task until both are gone.
 pub(crate) struct Place {
     /// Of the flags above; those of a direction are [`READ`] or [`WRITE`], shifted.
     state: AtomicU32,
@@ -52,11 +52,10 @@ pub(super) fn readiness(event: &Event) -> u32 {
 }
 
 impl Place {
-    pub(super) fn new(index: u32, shared: Arc<Shared>, has_socket: bool) -> Self {
-        // Its end may be reported before the event loop has this place.
-        let socket = SOCKET | READ << ENDED;
+    pub(super) fn new(index: u32, shared: Arc<Shared>) -> Self {
         Self {
-            state: AtomicU32::new(if has_socket { socket } else { 0 }),
+            // Its end may be reported before the event loop has this place.
+            state: AtomicU32::new(SOCKET | READ << ENDED),
             index,
             shared,
             elsewhere: Mutex::default(),
@@ -211,7 +210,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_end_that_comes_while_the_socket_says_it_is_not_ready_is_kept() {
-        let place = start().shared.place(true);
+        let place = start().shared.place();
         let cx = &Context::from_waker(Waker::noop());
         place.forget_end(READ);
         assert!(place.poll_ready(READ, cx).is_pending());
