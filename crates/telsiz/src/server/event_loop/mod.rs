@@ -8,150 +8,28 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::runtime;
 use tokio::task::coop;
 
+pub(super) use self::handle::Handle;
+use self::handle::Shared;
 use self::place::Place;
 pub(crate) use self::socket::Socket;
 use super::tasks::{Next, Task};
 
+mod handle;
 mod place;
 mod socket;
 
 /// How many events are asked for at once.
 const EVENTS: usize = 256;
-
-/// Gives connections to an event loop, from any thread. The loop ends when all
-/// handles and all connections are gone.
-pub(super) struct Handle {
-    shared: Arc<Shared>,
-}
-
-/// What handles, places and the loop itself share.
-struct Shared {
-    registry: mio::Registry,
-    inbox: Mutex<Inbox>,
-    /// Wakes the loop.
-    waker: OnceLock<Waker>,
-}
-
-#[derive(Default)]
-struct Inbox {
-    /// Tasks that were woken, and places that were left, by index.
-    woken: Vec<u32>,
-    /// Tasks that are new.
-    new: Vec<(Arc<Place>, Task)>,
-    /// Indices that were given out and are free again, and the first that never was.
-    free: Vec<u32>,
-    next: u32,
-    /// Whether the loop waits, and has to be woken.
-    is_waiting: bool,
-    /// Whether no handle is left.
-    is_closing: bool,
-}
-
-impl Handle {
-    /// Starts an event loop in `runtime`, which has one thread.
-    pub(super) fn start(runtime: &runtime::Handle) -> io::Result<Self> {
-        let poll = mio::Poll::new()?;
-        let shared = Arc::new(Shared {
-            registry: poll.registry().try_clone()?,
-            inbox: Mutex::default(),
-            waker: OnceLock::new(),
-        });
-        let handle = Self {
-            shared: shared.clone(),
-        };
-        let _in_it = runtime.enter();
-        runtime.spawn(EventLoop {
-            poll: watch(poll)?,
-            events: mio::Events::with_capacity(EVENTS),
-            due: VecDeque::new(),
-            ahead: 0,
-            places: Vec::new(),
-            taken: 0,
-            shared,
-        });
-        Ok(handle)
-    }
-
-    /// Adds a connection, and what serves it. The socket does not block.
-    pub(super) fn serve(
-        &self,
-        tcp: TcpStream,
-        task: impl FnOnce(Socket) -> Task,
-    ) -> io::Result<()> {
-        let place = self.shared.place();
-        let socket = Socket::new(tcp, &place);
-        let registered = self.shared.register(&socket, place.index());
-        match registered {
-            Ok(()) => self.shared.add(place, task(socket)),
-            Err(_) => self.shared.lock().free.push(place.index()),
-        }
-        registered
-    }
-}
-
-/// Makes tokio wait for what is reported to `poll`.
-#[expect(unsafe_code, reason = "tokio has no other way to wait for it")]
-fn watch(poll: mio::Poll) -> io::Result<AsyncFd<mio::Poll>> {
-    // SAFETY: `mio::Poll` owns its descriptor, and keeps it open.
-    Ok(unsafe { AsyncFd::register_with_interest(poll, Interest::READABLE) }?)
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        let mut inbox = self.shared.lock();
-        inbox.is_closing = true;
-        self.shared.wake_from(inbox);
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wake_from(&self, mut inbox: MutexGuard<'_, Inbox>) {
-        let is_waiting = std::mem::take(&mut inbox.is_waiting);
-        drop(inbox);
-        if is_waiting && let Some(waker) = self.waker.get() {
-            waker.wake_by_ref();
-        }
-    }
-
-    /// Has the loop look at a place.
-    fn wake(&self, index: u32) {
-        let mut inbox = self.lock();
-        inbox.woken.push(index);
-        self.wake_from(inbox);
-    }
-
-    fn place(self: &Arc<Self>) -> Arc<Place> {
-        let mut inbox = self.lock();
-        let index = inbox.free.pop().unwrap_or_else(|| {
-            inbox.next += 1;
-            inbox.next - 1
-        });
-        drop(inbox);
-        Arc::new(Place::new(index, self.clone()))
-    }
-
-    fn add(&self, place: Arc<Place>, task: Task) {
-        let mut inbox = self.lock();
-        inbox.new.push((place, task));
-        self.wake_from(inbox);
-    }
-}
 
 /// The loop itself, a task of a runtime.
 struct EventLoop {
@@ -227,6 +105,18 @@ impl Future for EventLoop {
 }
 
 impl EventLoop {
+    fn new(poll: mio::Poll, shared: Arc<Shared>) -> io::Result<Self> {
+        Ok(Self {
+            poll: watch(poll)?,
+            events: mio::Events::with_capacity(EVENTS),
+            due: VecDeque::new(),
+            ahead: 0,
+            places: Vec::new(),
+            taken: 0,
+            shared,
+        })
+    }
+
     /// Asks the kernel which sockets are ready, if some are.
     fn ask(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut poll = ready!(self.poll.poll_read_ready_mut(cx))?;
@@ -298,6 +188,13 @@ impl EventLoop {
     }
 }
 
+/// Makes tokio wait for what is reported to `poll`.
+#[expect(unsafe_code, reason = "tokio has no other way to wait for it")]
+fn watch(poll: mio::Poll) -> io::Result<AsyncFd<mio::Poll>> {
+    // SAFETY: `mio::Poll` owns its descriptor, and keeps it open.
+    Ok(unsafe { AsyncFd::register_with_interest(poll, Interest::READABLE) }?)
+}
+
 /// Polls a task; one that panics is dropped while it does, and no other is affected.
 fn poll_task(mut task: Task, waker: &Waker) -> Polled {
     let polled = catch_unwind(AssertUnwindSafe(move || {
@@ -328,10 +225,11 @@ impl Drop for EventLoop {
 mod tests {
     use std::future::{pending, poll_fn, ready};
     use std::io::Write;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
     use std::task::Wake;
 
     use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+    use tokio::runtime;
     use tokio::sync::{mpsc, oneshot};
 
     use super::*;

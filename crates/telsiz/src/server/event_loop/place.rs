@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use mio::event::Event;
 
-use super::Shared;
+use super::handle::Shared;
 
 /// The socket can be read, or written, as far as is known.
 pub(super) const READ: u32 = 1;

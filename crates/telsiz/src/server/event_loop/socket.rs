@@ -14,7 +14,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop;
 
-use super::Shared;
+use super::handle::Shared;
 use super::place::{Place, READ, WRITE};
 
 /// So many pieces every system takes in one write; what is behind them, it may have left.
