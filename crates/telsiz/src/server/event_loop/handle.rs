@@ -39,6 +39,8 @@ pub(super) struct Inbox {
     pub(super) is_waiting: bool,
     /// Whether no handle is left.
     pub(super) is_closing: bool,
+    /// Whether the loop is gone: nobody takes in what is new.
+    pub(super) is_over: bool,
 }
 
 impl Handle {
@@ -66,12 +68,13 @@ impl Handle {
     ) -> io::Result<()> {
         let place = self.shared.place();
         let socket = Socket::new(tcp, &place);
-        let registered = self.shared.register(&socket, place.index());
-        match registered {
+        match self.shared.register(&socket, place.index()) {
             Ok(()) => self.shared.add(place, task(socket)),
-            Err(_) => self.shared.lock().free.push(place.index()),
+            Err(error) => {
+                self.shared.lock().free.push(place.index());
+                Err(error)
+            }
         }
-        registered
     }
 }
 
@@ -113,9 +116,50 @@ impl Shared {
         Arc::new(Place::new(index, self.clone()))
     }
 
-    fn add(&self, place: Arc<Place>, task: Task) {
+    fn add(&self, place: Arc<Place>, task: Task) -> io::Result<()> {
         let mut inbox = self.lock();
+        if inbox.is_over {
+            // What is dropped now wakes the loop, which locks it.
+            drop(inbox);
+            return Err(over());
+        }
         inbox.new.push((place, task));
         self.wake_from(inbox);
+        Ok(())
+    }
+}
+
+/// The event loop has ended before its connections.
+pub(super) fn over() -> io::Error {
+    io::Error::other("the runtime that waits for this connection has ended")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::future::pending;
+    use std::io::Read;
+    use std::time::Duration;
+
+    use super::super::tests::{pair, task};
+    use super::*;
+
+    #[test]
+    fn a_connection_that_comes_after_the_loop_has_ended_is_dropped() {
+        let mut builder = runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().build().unwrap();
+        let handle = Handle::start(runtime.handle()).unwrap();
+        drop(runtime);
+        let (server, mut client) = pair();
+        let serving = handle.serve(server, |socket| {
+            task(async {
+                let _socket = socket;
+                pending().await
+            })
+        });
+        let limit = Duration::from_secs(10);
+        client.set_read_timeout(Some(limit)).unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        assert!(serving.is_err());
     }
 }

@@ -211,6 +211,7 @@ fn poll_task(mut task: Task, waker: &Waker) -> Polled {
 /// Nobody waits for sockets any more: those that live on elsewhere must not.
 impl Drop for EventLoop {
     fn drop(&mut self) {
+        self.shared.lock().is_over = true;
         self.take_in();
         for seat in self.places.drain(..).flatten() {
             // One that panics takes no other along.

@@ -14,7 +14,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop;
 
-use super::handle::Shared;
+use super::handle::{Shared, over};
 use super::place::{Place, READ, WRITE};
 
 /// So many pieces every system takes in one write; what is behind them, it may have left.
@@ -42,8 +42,7 @@ impl Socket {
         if self.ready & direction == 0 {
             ready!(self.place.poll_ready(direction, cx));
             if self.place.is_over() {
-                let message = "the runtime that waits for this connection has ended";
-                return Poll::Ready(Err(io::Error::other(message)));
+                return Poll::Ready(Err(over()));
             }
             self.ready |= direction;
         }
