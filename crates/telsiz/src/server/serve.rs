@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use telsiz_proto::{CloseCode, CloseFrame};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -319,7 +319,7 @@ impl Worker {
         })
     }
 
-    fn deal(&self, tcp: std::net::TcpStream, remote: SocketAddr) -> io::Result<()> {
+    fn deal(&self, tcp: TcpStream, remote: SocketAddr) -> io::Result<()> {
         let site = self.site.clone();
         let lease = site.registry.lease();
         let serve = move |tcp| site.serve(tcp, remote, lease);
@@ -361,10 +361,7 @@ async fn accept_all(listener: &TcpListener, workers: &[Worker]) {
                     .iter()
                     .chain(before)
                     .min_by_key(|worker| worker.site.registry.len());
-                // It leaves this runtime for whatever waits for it from now on.
-                let dealt = tcp
-                    .into_std()
-                    .and_then(|tcp| fewest.map_or(Ok(()), |worker| worker.deal(tcp, remote)));
+                let dealt = fewest.map_or(Ok(()), |worker| worker.deal(tcp, remote));
                 if let Err(error) = dealt {
                     tracing::warn!(%error, "a connection was dropped");
                 }

@@ -2,9 +2,9 @@
 //! tasks of a runtime.
 
 use std::io;
-use std::net::TcpStream;
 use std::pin::Pin;
 
+use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
 #[cfg(unix)]
@@ -40,7 +40,7 @@ impl Tasks {
         Ok(Self::Runtime(runtime))
     }
 
-    /// Serves a connection, which does not block.
+    /// Serves a connection that this runtime waits for.
     pub(super) fn serve<F>(
         &self,
         tcp: TcpStream,
@@ -51,13 +51,19 @@ impl Tasks {
     {
         match self {
             Self::Runtime(runtime) => {
-                let _in_it = runtime.enter();
-                let tcp = tokio::net::TcpStream::from_std(tcp)?;
+                let tcp = match runtime.id() == Handle::current().id() {
+                    true => tcp,
+                    false => {
+                        let tcp = tcp.into_std()?;
+                        let _in_it = runtime.enter();
+                        TcpStream::from_std(tcp)?
+                    }
+                };
                 runtime.spawn(serve(Tcp::Tokio(tcp)));
                 Ok(())
             }
             #[cfg(unix)]
-            Self::EventLoop(handle) => handle.serve(tcp, |socket| {
+            Self::EventLoop(handle) => handle.serve(tcp.into_std()?, |socket| {
                 let serving: Task = Box::pin(serve(Tcp::EventLoop(socket)));
                 serving
             }),
