@@ -7,6 +7,7 @@ use telsiz::{Prepared, Sender, TrySendError};
 
 use crate::close;
 use crate::limits::AUDIENCE_BUFFER;
+use crate::traffic::Traffic;
 
 /// What a message takes besides its bytes, at most.
 const PREPARED: usize = 256;
@@ -20,6 +21,7 @@ const PREPARED: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Audience<T> {
     seats: Mutex<Slab<Seat<T>>>,
+    traffic: Traffic,
 }
 
 #[derive(Debug)]
@@ -53,11 +55,20 @@ impl<T> Default for Audience<T> {
     fn default() -> Self {
         Self {
             seats: Mutex::default(),
+            traffic: Traffic::default(),
         }
     }
 }
 
 impl<T> Audience<T> {
+    /// One whose messages `traffic` counts.
+    pub(crate) fn counted_by(traffic: &Traffic) -> Self {
+        Self {
+            traffic: traffic.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Takes a place for a connection whose handshake is about to be answered.
     pub(crate) fn join(self: &Arc<Self>, ear: T) -> Member<T> {
         let line = Line::Opening {
@@ -72,20 +83,23 @@ impl<T> Audience<T> {
 
     /// Sends each member what `choose` chooses for it.
     pub(crate) fn send_to_all(&self, choose: impl Fn(&T) -> Option<Prepared>) {
-        deliver(&mut self.lock(), |_, ear| choose(ear));
+        self.deliver(&mut self.lock(), |_, ear| choose(ear));
+    }
+
+    fn deliver(&self, seats: &mut Slab<Seat<T>>, choose: impl Fn(usize, &T) -> Option<Prepared>) {
+        let mut number = 0;
+        for (key, seat) in seats {
+            if let Some(message) = choose(key, &seat.ear) {
+                seat.line.send(message);
+                number += 1;
+            }
+        }
+        self.traffic.sent(number);
     }
 
     fn lock(&self) -> MutexGuard<'_, Slab<Seat<T>>> {
         // A panic leaves at worst a message that not all of them got.
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn deliver<T>(seats: &mut Slab<Seat<T>>, choose: impl Fn(usize, &T) -> Option<Prepared>) {
-    for (key, seat) in seats {
-        if let Some(message) = choose(key, &seat.ear) {
-            seat.line.send(message);
-        }
     }
 }
 
@@ -106,7 +120,7 @@ impl<T> Member<T> {
             seat.line.open(sender, Some(greeting));
         }
         let others_of = |key, _: &T| (key != self.key).then(|| others.clone());
-        deliver(&mut seats, others_of);
+        self.audience.deliver(&mut seats, others_of);
     }
 
     /// Sends each other member what `choose` chooses for it.
@@ -116,11 +130,10 @@ impl<T> Member<T> {
 
     /// Sends `own` to this member and to each other what `choose` chooses for it.
     pub(crate) fn send(&self, own: Option<Prepared>, choose: impl Fn(&T) -> Option<Prepared>) {
-        deliver(&mut self.audience.lock(), |key, ear| {
-            match key == self.key {
-                true => own.clone(),
-                false => choose(ear),
-            }
+        let audience = &self.audience;
+        audience.deliver(&mut audience.lock(), |key, ear| match key == self.key {
+            true => own.clone(),
+            false => choose(ear),
         });
     }
 }

@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::lang::Lang;
 use crate::limits::Limits;
 use crate::listen::Listen;
+use crate::origin::NamedOrigin;
 
 /// What the command is asked to do.
 #[derive(Debug)]
@@ -84,6 +85,13 @@ pub(crate) struct ServeFlags {
     /// Whether messages are compressed with clients that offer to
     #[arg(long, action = ArgAction::Set, value_parser = switch(), default_value = "on")]
     deflate: bool,
+    /// Pages of this origin may use the server too, such as https://example.com; may be
+    /// repeated. `*` stands for every one, `null` for files
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<NamedOrigin>,
+    /// Whether clients are limited in how many messages they may send
+    #[arg(long, action = ArgAction::Set, value_parser = switch(), default_value = "on")]
+    pub(crate) rate_limit: bool,
 }
 
 impl ServeFlags {
@@ -220,6 +228,24 @@ mod tests {
                 .deflate
         );
         assert!(parsed("telsiz --deflate maybe").is_err());
+    }
+
+    #[test]
+    fn rates_are_limited_unless_that_is_switched_off() {
+        assert!(serve("telsiz").flags.rate_limit);
+        assert!(!serve("telsiz --rate-limit off").flags.rate_limit);
+    }
+
+    #[test]
+    fn origins_may_be_allowed_one_by_one() {
+        assert!(serve("telsiz").flags.allow_origin.is_empty());
+        let line = "telsiz --allow-origin https://example.com --allow-origin null";
+        let allowed = serve(line).flags.allow_origin;
+        assert_eq!(allowed.len(), 2);
+        assert_eq!(allowed[1], NamedOrigin::Null);
+        let error = parsed("telsiz --allow-origin example.com").expect_err("no origin");
+        assert!(error.contains("https://example.com"), "{error}");
+        assert_eq!(error.lines().count(), 1);
     }
 
     #[test]

@@ -10,6 +10,10 @@ pub(crate) const TEXT_ONLY: CloseFrame =
 pub(crate) const UNKNOWN_ENDPOINT: CloseFrame =
     CloseFrame::from_static(CloseCode::POLICY, "Unknown endpoint");
 
+/// Messages come too often.
+pub(crate) const TOO_OFTEN: CloseFrame =
+    CloseFrame::from_static(CloseCode::POLICY, "Rate limit exceeded");
+
 /// More waits for the peer than may wait.
 pub(crate) const TOO_SLOW: CloseFrame = CloseFrame::from_static(
     CloseCode::new(4008).expect("a code for applications"),
@@ -24,6 +28,7 @@ mod tests {
     fn they_read_as_the_contract_says() {
         assert_eq!(TOO_SLOW.to_string(), "4008 Too slow");
         assert_eq!(UNKNOWN_ENDPOINT.to_string(), "1008 Unknown endpoint");
+        assert_eq!(TOO_OFTEN.to_string(), "1008 Rate limit exceeded");
         assert_eq!(TEXT_ONLY.code(), CloseCode::UNSUPPORTED_DATA);
     }
 }

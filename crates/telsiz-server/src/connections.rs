@@ -1,15 +1,23 @@
-//! How many WebSockets are open.
+//! The open WebSockets: how many there are, and what goes over them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Counts the open WebSockets of a server.
+use crate::traffic::Traffic;
+
+/// Counts the open WebSockets of a server, and their messages.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Connections(Arc<AtomicUsize>);
+pub(crate) struct Connections(Arc<Open>);
 
 /// One that is counted, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Counted(Arc<AtomicUsize>);
+pub(crate) struct Counted(Arc<Open>);
+
+#[derive(Debug, Default)]
+struct Open {
+    number: AtomicUsize,
+    traffic: Traffic,
+}
 
 impl Connections {
     /// Counts one more.
@@ -17,19 +25,31 @@ impl Connections {
     /// It is counted before its handshake is answered, so that whoever has the answer
     /// finds itself counted.
     pub(crate) fn count(&self) -> Counted {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.number.fetch_add(1, Ordering::Relaxed);
         Counted(self.0.clone())
     }
 
     /// How many there are.
     pub(crate) fn number(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.number.load(Ordering::Relaxed)
+    }
+
+    /// The messages of all.
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.0.traffic
+    }
+}
+
+impl Counted {
+    /// The messages of all.
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.0.traffic
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.number.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -54,7 +54,7 @@ impl Lang {
 }
 
 /// Something in every language.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ByLang<T> {
     /// In Turkish.
     pub(crate) tr: T,

@@ -1,7 +1,6 @@
 //! What a connection may send and how, and the options of the library that say
 //! so.
 
-use serde_json::json;
 use telsiz::{Deflate, Exceeded, Fault, Message, Options};
 
 /// How much may wait for a member of an audience before it counts as too slow.
@@ -19,30 +18,11 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// The options of a connection; an oversized message is told as
-    /// `{"error","max_size"}` before the Close frame.
-    pub(crate) fn options(self) -> Options {
-        self.with_last_words(|max| format!(r#"{{"error":"Message too large","max_size":{max}}}"#))
-    }
-
-    /// The options of a connection to whose other members messages go.
-    pub(crate) fn audience_options(self) -> Options {
-        self.options().write_buffer(AUDIENCE_BUFFER)
-    }
-
-    /// The options of an app with its own error fields: the last words carry
-    /// `own` too.
-    pub(crate) fn options_with(self, own: &'static [(&'static str, &'static str)]) -> Options {
-        self.with_last_words(move |max| {
-            let mut words = json!({ "error": "Message too large", "max_size": max });
-            for (field, value) in own {
-                words[*field] = (*value).into();
-            }
-            words.to_string()
-        })
-    }
-
-    fn with_last_words(self, words: impl Fn(usize) -> String + Send + Sync + 'static) -> Options {
+    /// The options of a connection; an oversized message is told `words` before the Close frame.
+    pub(crate) fn options(
+        self,
+        words: impl Fn(usize) -> String + Send + Sync + 'static,
+    ) -> Options {
         Options::default()
             .max_message_size(self.max_message_size)
             .max_fragments(self.max_fragments)
@@ -66,6 +46,10 @@ mod tests {
         max_fragments: 2,
         deflate: true,
     };
+
+    fn options() -> Options {
+        LIMITS.options(|max| format!("at most {max}"))
+    }
 
     async fn told(options: Options, messages: &[&[u8]]) -> (Vec<String>, u16) {
         let address = serve(|serve| {
@@ -91,26 +75,13 @@ mod tests {
 
     #[tokio::test]
     async fn an_oversized_message_is_told_before_the_close() {
-        let (words, code) = told(LIMITS.options(), &[b"12345"]).await;
-        let expected = r#"{"error":"Message too large","max_size":4}"#;
-        assert_eq!((words, code), (vec![expected.to_owned()], 1009));
-    }
-
-    #[tokio::test]
-    async fn an_app_adds_its_own_error_fields() {
-        let options = LIMITS.options_with(&[("type", "system")]);
-        let (words, code) = told(options, &[b"12345"]).await;
-        let words: Vec<serde_json::Value> = words
-            .iter()
-            .map(|words| serde_json::from_str(words).expect("JSON"))
-            .collect();
-        let expected = json!({"type": "system", "error": "Message too large", "max_size": 4});
-        assert_eq!((words, code), (vec![expected], 1009));
+        let (words, code) = told(options(), &[b"12345"]).await;
+        assert_eq!((words, code), (vec!["at most 4".to_owned()], 1009));
     }
 
     #[tokio::test]
     async fn too_many_fragments_are_told_by_the_close_alone() {
-        let (words, code) = told(LIMITS.options(), &[b"1", b"2", b"3", b"4"]).await;
+        let (words, code) = told(options(), &[b"1", b"2", b"3", b"4"]).await;
         assert_eq!((words, code), (Vec::new(), 1008));
     }
 }

@@ -16,15 +16,24 @@ mod cli;
 mod close;
 mod connect;
 mod connections;
+mod conversation;
 mod failure;
+mod gate;
 mod http;
+mod json;
 mod lang;
 mod limits;
 mod listen;
+mod names;
+mod origin;
+mod rate;
+mod rules;
 mod serve;
 mod signals;
 #[cfg(test)]
 mod testing;
+mod timestamp;
+mod traffic;
 
 /// What is logged unless `TELSIZ_LOG` says otherwise.
 const LOG: &str = "warn,telsiz=info";

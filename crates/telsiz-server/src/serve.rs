@@ -5,18 +5,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{env, fs, process, thread};
 
-use telsiz::{CloseCode, ServerTls, Stopper, Upgrade};
+use telsiz::{CloseCode, ServerTls, Stopper};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-use crate::apps::{APPS, App, Mounting, Site};
+use crate::apps::{APPS, App, Mounting};
 use crate::banner::Banner;
 use crate::cli::{Serve, ServeFlags};
-use crate::close;
 use crate::connections::Connections;
 use crate::failure::Failure;
 use crate::http::{ApiKey, Http};
+use crate::lang::Lang;
 use crate::listen::is_loopback;
+use crate::origin::Origins;
+use crate::rules::{Site, no_error_fields, too_large};
 use crate::signals::Signals;
 
 /// Serves until it is stopped.
@@ -39,20 +41,25 @@ pub(crate) async fn run(asked: Serve) -> Result<(), Failure> {
     };
     let banner = banner.to_string();
 
-    let mut mounted = mount(listener, flags, &apps, asked.app.is_some());
+    let site = Arc::new(Site {
+        lang: flags.lang,
+        limits: flags.limits(),
+        limits_rates: flags.rate_limit,
+        origins: Arc::new(Origins {
+            named: flags.allow_origin.clone(),
+            bound_to_loopback: is_loopback(address.ip()),
+            tls: tls.is_some(),
+        }),
+        connections: Connections::default(),
+    });
+    let mut mounted = mount(listener, site, &apps, asked.app.is_some());
     if let Some(tls) = tls {
         mounted.serve = mounted.serve.tls(tls);
     }
     if let Some(relay) = mounted.relay.clone() {
         tokio::spawn(async move { relay.announce().await });
     }
-    let http = Http::new(
-        mounted.site,
-        apps,
-        mounted.relay,
-        is_loopback(address.ip()),
-        api_key,
-    );
+    let http = Http::new(mounted.site, apps, mounted.relay, api_key);
     let router = http.router();
     let serve = mounted
         .serve
@@ -65,28 +72,17 @@ pub(crate) async fn run(asked: Serve) -> Result<(), Failure> {
 }
 
 /// A server with `apps`, each on its path or the only one on every path.
-fn mount(listener: TcpListener, flags: &ServeFlags, apps: &[&App], alone: bool) -> Mounting {
-    let site = Arc::new(Site {
-        lang: flags.lang,
-        limits: flags.limits(),
-        connections: Connections::default(),
-    });
-    let mut serve = telsiz::serve(listener).options(site.limits.options());
-    if !alone {
-        let connections = site.connections.clone();
-        serve = serve.fallback(move |upgrade: Upgrade| {
-            let counted = connections.count();
-            async move {
-                upgrade.accept_and_close(close::UNKNOWN_ENDPOINT).await;
-                drop(counted);
-            }
-        });
-    }
+fn mount(listener: TcpListener, site: Arc<Site>, apps: &[&App], alone: bool) -> Mounting {
+    let words = |max| too_large(max, Lang::En, no_error_fields);
     let mounting = Mounting {
-        serve,
+        serve: telsiz::serve(listener).options(site.limits.options(words)),
         site,
         alone,
         relay: None,
+    };
+    let mounting = match alone {
+        true => mounting,
+        false => mounting.nothing_elsewhere(),
     };
     apps.iter()
         .fold(mounting, |mounting, app| mounting.mount(app))

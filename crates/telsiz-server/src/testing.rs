@@ -2,14 +2,40 @@
 
 use std::future::IntoFuture;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use telsiz::{CloseFrame, Message, Serve, WebSocket};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
+use crate::connections::Connections;
+use crate::lang::Lang;
+use crate::limits::Limits;
+use crate::origin::Origins;
+use crate::rules::Site;
+
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the apps of a server on loopback share.
+pub(crate) fn site() -> Site {
+    let origins = Origins {
+        bound_to_loopback: true,
+        ..Origins::default()
+    };
+    Site {
+        lang: Lang::Tr,
+        limits: Limits {
+            max_message_size: 65_536,
+            max_fragments: 16,
+            deflate: false,
+        },
+        limits_rates: true,
+        origins: Arc::new(origins),
+        connections: Connections::default(),
+    }
+}
 
 /// Starts a server on a free port.
 pub(crate) async fn serve(build: impl FnOnce(Serve) -> Serve) -> SocketAddr {

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use telsiz::{Error, Options, Prepared, Upgrade};
+use telsiz::{Error, Prepared, Upgrade};
 
-use super::{App, Mounting, open};
+use super::{App, Mounting};
 use crate::audience::Audience;
 use crate::connections::Counted;
-use crate::lang::ByLang;
+use crate::conversation::Conversation;
+use crate::lang::{ByLang, Lang};
+use crate::rate::Rate;
+use crate::rules::{Rules, no_error_fields};
 
 /// The app.
 pub(crate) const APP: App = App {
@@ -17,27 +20,31 @@ pub(crate) const APP: App = App {
         tr: "her mesaj diğer bütün bağlantılara gider",
         en: "every message goes to all other connections",
     },
+    schema: None,
     mount,
 };
 
 fn mount(mounting: Mounting) -> Mounting {
-    let options = mounting.site.limits.audience_options();
-    let audience = Arc::new(Audience::default());
+    let site = mounting.site.clone();
+    let rules = site.rules(Rate::Off, no_error_fields);
+    let audience = Arc::new(Audience::counted_by(site.connections.traffic()));
     mounting.handle(&APP, move |upgrade, counted| {
-        broadcast(upgrade, options.clone(), audience.clone(), counted)
+        let lang = site.lang_of(&upgrade);
+        broadcast(upgrade, rules.clone(), lang, audience.clone(), counted)
     })
 }
 
 async fn broadcast(
     upgrade: Upgrade,
-    options: Options,
+    rules: Arc<Rules>,
+    lang: Lang,
     audience: Arc<Audience<()>>,
     _counted: Counted,
 ) -> Result<(), Error> {
     let member = audience.join(());
-    let (mut receiver, sender) = open(upgrade.options(options)).await?;
-    member.open(sender);
-    while let Some(message) = receiver.recv().await? {
+    let mut conversation = Conversation::open(upgrade, rules, lang).await?;
+    member.open(conversation.sender());
+    while let Some(message) = conversation.next_of_any_kind().await? {
         let message = Prepared::new(message);
         member.send_to_others(|()| Some(message.clone()));
     }

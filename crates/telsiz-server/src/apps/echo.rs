@@ -14,6 +14,7 @@ pub(crate) const APP: App = App {
         tr: "her mesaj olduğu gibi geri gelir",
         en: "every message comes back unchanged",
     },
+    schema: None,
     mount,
 };
 
@@ -22,9 +23,14 @@ fn mount(mounting: Mounting) -> Mounting {
 }
 
 /// What an idle connection keeps is this future.
-async fn echo(upgrade: Upgrade, _counted: Counted) -> Result<(), Error> {
+async fn echo(upgrade: Upgrade, counted: Counted) -> Result<(), Error> {
     let mut ws = upgrade.accept().await?;
-    ws.run(|message, replies| replies.echo(message)).await
+    ws.run(|message, replies| {
+        counted.traffic().received(1);
+        counted.traffic().sent(1);
+        replies.echo(message);
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -38,6 +44,6 @@ mod tests {
     #[test]
     fn an_idle_connection_keeps_little() {
         let size = size_of_future(echo);
-        assert!(size <= 80, "{size} bytes");
+        assert!(size <= 88, "{size} bytes");
     }
 }

@@ -1,13 +1,17 @@
 //! The apps: what is said on the connections of a path.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use telsiz::{Error, Receiver, Sender, Serve, Upgrade};
+use futures_util::future::Either;
+use telsiz::{Error, Serve, Upgrade};
 
-use crate::connections::{Connections, Counted};
-use crate::lang::{ByLang, Lang};
-use crate::limits::Limits;
+use crate::close;
+use crate::connections::Counted;
+use crate::json::Schema;
+use crate::lang::ByLang;
+use crate::rules::Site;
 
 pub(crate) use self::relay::Relay;
 
@@ -34,6 +38,8 @@ pub(crate) struct App {
     pub(crate) pattern: &'static str,
     /// What it does, in one line.
     pub(crate) about: ByLang<&'static str>,
+    /// The schema of its messages, if they are JSON.
+    pub(crate) schema: Option<fn() -> Schema>,
     /// Adds it to a server.
     mount: fn(Mounting) -> Mounting,
 }
@@ -41,24 +47,6 @@ pub(crate) struct App {
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
-    }
-}
-
-/// What all apps of a server share.
-#[derive(Clone, Debug)]
-pub(crate) struct Site {
-    /// The language of those who ask for none.
-    pub(crate) lang: Lang,
-    /// What a connection may send.
-    pub(crate) limits: Limits,
-    /// How many there are.
-    pub(crate) connections: Connections,
-}
-
-impl Site {
-    /// The language that a client reads.
-    pub(crate) fn lang_of(&self, upgrade: &Upgrade) -> Lang {
-        Lang::asked(upgrade.query_param("lang").as_deref()).unwrap_or(self.lang)
     }
 }
 
@@ -81,34 +69,53 @@ impl Mounting {
         (app.mount)(self)
     }
 
-    /// Serves the connections of `app` with `handle`. Each is counted from before
-    /// its handshake is answered.
+    /// Serves the connections of `app` with `handle`, once they passed the gate. Each is
+    /// counted from before its handshake is answered.
     fn handle<F, R>(mut self, app: &App, handle: F) -> Self
     where
         F: Fn(Upgrade, Counted) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        let connections = self.site.connections.clone();
-        let handle = move |upgrade| handle(upgrade, connections.count());
+        let handle = behind_gate(&self.site, handle);
         self.serve = self.serve.route(app.pattern, handle.clone());
         if self.alone {
             self.serve = self.serve.fallback(handle);
         }
         self
     }
-}
 
-/// Answers a handshake; the halves of the connection.
-async fn open(upgrade: Upgrade) -> Result<(Receiver, Sender), Error> {
-    Ok(upgrade.accept().await?.split())
-}
-
-/// Whose own answers pile up reads them before it is heard again.
-async fn keep_pace(sender: &Sender) -> Result<(), Error> {
-    /// As much as other connections let pile up.
-    const PILE: usize = 64 * 1024;
-    match sender.backlog() > PILE {
-        true => sender.flush().await,
-        false => Ok(()),
+    /// Tells everyone on other paths that nothing is there.
+    pub(crate) fn nothing_elsewhere(mut self) -> Self {
+        let nothing = |upgrade: Upgrade, counted: Counted| async {
+            upgrade.accept_and_close(close::UNKNOWN_ENDPOINT).await;
+            drop(counted);
+            Ok(())
+        };
+        self.serve = self.serve.fallback(behind_gate(&self.site, nothing));
+        self
     }
 }
+
+/// A handler of those upgrades that pass the gate; the others are refused.
+fn behind_gate<F, R>(
+    site: &Arc<Site>,
+    handle: F,
+) -> impl Fn(Upgrade) -> Either<R, Refusing> + Clone + use<F, R>
+where
+    F: Fn(Upgrade, Counted) -> R + Clone,
+{
+    let site = site.clone();
+    move |upgrade| match site.admit(upgrade) {
+        Ok(upgrade) => Either::Left(handle(upgrade, site.connections.count())),
+        Err((upgrade, refusal)) => {
+            // In a box: nobody else keeps room for it.
+            Either::Right(Box::pin(async {
+                refusal.answer(upgrade).await;
+                Ok(())
+            }))
+        }
+    }
+}
+
+/// An upgrade that is being refused.
+type Refusing = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;

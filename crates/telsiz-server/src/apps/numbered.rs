@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use telsiz::{Error, Message, Options, Prepared, Sender, Upgrade};
+use telsiz::{Error, Prepared, Sender, Upgrade};
 
-use super::{App, Mounting, open};
+use super::{App, Mounting};
 use crate::audience::{Audience, Member};
-use crate::close;
 use crate::connections::Counted;
-use crate::lang::ByLang;
+use crate::conversation::Conversation;
+use crate::lang::{ByLang, Lang};
+use crate::rate::Rate;
+use crate::rules::{Rules, no_error_fields};
 
 /// The app.
 pub(crate) const APP: App = App {
@@ -19,6 +21,7 @@ pub(crate) const APP: App = App {
         tr: "düz metin sohbet, sunucu istemcileri numaralar",
         en: "plain-text chat, the server numbers its clients",
     },
+    schema: None,
     mount,
 };
 
@@ -38,29 +41,27 @@ struct Client {
 }
 
 fn mount(mounting: Mounting) -> Mounting {
-    let options = mounting.site.limits.audience_options();
-    let numbered = Arc::new(Numbered::default());
+    let rules = mounting.site.rules(Rate::DEFAULT, no_error_fields);
+    let numbered = Arc::new(Numbered {
+        audience: Arc::new(Audience::counted_by(mounting.site.connections.traffic())),
+        last: AtomicU64::new(0),
+    });
     mounting.handle(&APP, move |upgrade, counted| {
-        chat(upgrade, options.clone(), numbered.clone(), counted)
+        chat(upgrade, rules.clone(), numbered.clone(), counted)
     })
 }
 
 async fn chat(
     upgrade: Upgrade,
-    options: Options,
+    rules: Arc<Rules>,
     numbered: Arc<Numbered>,
     _counted: Counted,
 ) -> Result<(), Error> {
     let number = numbered.last.fetch_add(1, Ordering::Relaxed) + 1;
     let member = numbered.audience.join(());
-    let (mut receiver, sender) = open(upgrade.options(options)).await?;
-    let client = Client::announce(member, number, sender);
-    while let Some(message) = receiver.recv().await? {
-        let Message::Text(text) = message else {
-            drop(client);
-            receiver.close(close::TEXT_ONLY).await;
-            break;
-        };
+    let mut conversation = Conversation::open(upgrade, rules, Lang::En).await?;
+    let client = Client::announce(member, number, conversation.sender());
+    while let Some(text) = conversation.next().await? {
         client.tell_others(format!("[{number}] {text}"));
     }
     Ok(())
@@ -92,7 +93,7 @@ mod tests {
 
     use super::*;
     use crate::connections::Connections;
-    use crate::testing::{closed, connect, serve, text};
+    use crate::testing::{self, closed, connect, serve, text};
 
     #[tokio::test]
     async fn a_panic_closes_its_connection_with_1011_and_is_a_leave_to_the_others() {
@@ -101,16 +102,17 @@ mod tests {
         let address = serve(|serve| {
             let (in_chat, in_panic) = (numbered.clone(), numbered.clone());
             let (chatting, panicking) = (connections.clone(), connections.clone());
+            let rules = testing::site().rules(Rate::Off, no_error_fields);
             serve
                 .route("/numbered", move |upgrade| {
-                    let options = Options::default();
-                    chat(upgrade, options, in_chat.clone(), chatting.count())
+                    chat(upgrade, rules.clone(), in_chat.clone(), chatting.count())
                 })
                 .route("/panic", move |upgrade: Upgrade| {
                     let member = in_panic.audience.join(());
                     let counted = panicking.count();
                     async move {
-                        let (mut receiver, sender) = open(upgrade).await.expect("open");
+                        let ws = upgrade.accept().await.expect("open");
+                        let (mut receiver, sender) = ws.split();
                         let _client = Client::announce(member, 7, sender);
                         let _counted = counted;
                         let heard = receiver.recv().await;

@@ -11,16 +11,19 @@ use axum::routing::{get, post};
 use serde::Serialize;
 use serde_json::json;
 
-use self::refusal::Refusal;
 use self::write_access::WriteAccess;
-use crate::apps::{App, Relay, Site};
+use crate::apps::{App, Relay};
 use crate::lang::{ByLang, Lang};
+use crate::rules::Site;
 
+mod cors;
 mod page;
 mod refusal;
+mod schemas;
 mod send;
 mod write_access;
 
+pub(crate) use self::refusal::Refusal;
 pub(crate) use self::write_access::ApiKey;
 
 /// What the HTTP side knows of its server.
@@ -38,17 +41,17 @@ impl Http {
         site: Arc<Site>,
         apps: Vec<&'static App>,
         relay: Option<Arc<Relay>>,
-        bound_to_loopback: bool,
         api_key: Option<ApiKey>,
     ) -> Self {
+        let write_access = WriteAccess {
+            origins: site.origins.clone(),
+            api_key,
+        };
         Self {
             site,
             apps,
             relay,
-            write_access: WriteAccess {
-                bound_to_loopback,
-                api_key,
-            },
+            write_access,
         }
     }
 
@@ -67,20 +70,17 @@ impl Http {
         for app in &self.apps {
             router = router.route(app.pattern, get(upgrade_required));
         }
-        router
+        schemas::route(router, &self.apps)
             .fallback(not_found)
             .method_not_allowed_fallback(no_method)
             .layer(DefaultBodyLimit::max(body))
+            .layer(cors::layer(&self.site.origins))
             .with_state(Arc::new(self))
     }
 
     /// The language of HTTP pages and errors.
     fn lang_of(&self, headers: &HeaderMap) -> Lang {
-        let accepted = headers.get(header::ACCEPT_LANGUAGE);
-        accepted
-            .and_then(|value| value.to_str().ok())
-            .and_then(Lang::accepted)
-            .unwrap_or(self.site.lang)
+        self.site.http_lang(headers)
     }
 }
 
@@ -105,7 +105,7 @@ async fn root(State(http): State<Arc<Http>>, headers: HeaderMap) -> Response {
         .into_response(),
     };
     let vary = header::HeaderValue::from_static("accept, accept-language");
-    response.headers_mut().insert(header::VARY, vary);
+    response.headers_mut().append(header::VARY, vary);
     let no_store = header::HeaderValue::from_static("no-store");
     response
         .headers_mut()

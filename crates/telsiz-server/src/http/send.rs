@@ -10,8 +10,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, from_slice};
 
-use super::Http;
-use super::refusal::Refusal;
+use super::{Http, Refusal};
 use crate::lang::{ByLang, Lang};
 
 /// The message is none.
@@ -141,21 +140,13 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::apps::{Relay, Site};
-    use crate::connections::Connections;
-    use crate::limits::Limits;
+    use crate::apps::Relay;
+    use crate::testing;
 
     async fn ask(relay: Option<Relay>, request: Request<Body>) -> (u16, Value) {
-        let site = Site {
-            lang: Lang::Tr,
-            limits: Limits {
-                max_message_size: 10,
-                max_fragments: 1,
-                deflate: false,
-            },
-            connections: Connections::default(),
-        };
-        let http = Http::new(Arc::new(site), Vec::new(), relay.map(Arc::new), true, None);
+        let mut site = testing::site();
+        site.limits.max_message_size = 10;
+        let http = Http::new(Arc::new(site), Vec::new(), relay.map(Arc::new), None);
         let response = http.router().oneshot(request).await.expect("an answer");
         let status = response.status().as_u16();
         let body = to_bytes(response.into_body(), 10_000)

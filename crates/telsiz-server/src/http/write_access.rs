@@ -1,20 +1,20 @@
 //! Who may write over HTTP.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::http::header::{self, HeaderMap, HeaderValue};
-use axum::http::uri::{Authority, Uri};
+use axum::http::uri::Uri;
 
 use crate::lang::{ByLang, Lang};
-use crate::listen::is_loopback;
+use crate::origin::{Origins, names_loopback};
 
 /// Who may write over HTTP: with a key, whoever knows it. Without one only programs
 /// of this machine, and of the pages in its browsers only the machine's own: a
 /// foreign page could otherwise write through the browser of its visitor.
 #[derive(Debug)]
 pub(super) struct WriteAccess {
-    /// Whether nobody else can reach the server.
-    pub(super) bound_to_loopback: bool,
+    /// The pages that may use the server, and who can reach it.
+    pub(super) origins: Arc<Origins>,
     /// The key, if there is one.
     pub(super) api_key: Option<ApiKey>,
 }
@@ -74,7 +74,7 @@ impl WriteAccess {
                 false => Err(Refused::Key),
             };
         }
-        if !self.bound_to_loopback {
+        if !self.origins.bound_to_loopback {
             return Err(Refused::Reachable);
         }
         if !names_loopback(headers, uri) {
@@ -83,10 +83,22 @@ impl WriteAccess {
         if headers.keys().any(|name| is_of_a_proxy(name.as_str())) {
             return Err(Refused::Forwarded);
         }
-        match is_foreign(headers) {
+        match self.is_foreign(headers) {
             true => Err(Refused::Foreign),
             false => Ok(()),
         }
+    }
+}
+
+impl WriteAccess {
+    fn is_foreign(&self, headers: &HeaderMap) -> bool {
+        if headers.contains_key(header::ORIGIN) {
+            return self.origins.foreign(headers).is_some();
+        }
+        let sites = headers.get_all("sec-fetch-site");
+        sites
+            .iter()
+            .any(|site| site != "same-origin" && site != "none")
     }
 }
 
@@ -140,58 +152,28 @@ fn split_scheme(credentials: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((scheme, key.trim_ascii()))
 }
 
-/// Whether the request names this machine by a name that no other can claim: a page
-/// whose own name was made to lead here (DNS rebinding) names that.
-fn names_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else {
-        return false;
-    };
-    let named = Authority::try_from(host.as_bytes());
-    named.is_ok_and(|named| is_loopback_host(named.host()))
-        && uri.host().is_none_or(is_loopback_host)
-}
-
-fn is_loopback_host(host: &str) -> bool {
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(is_loopback)
-}
-
 fn is_of_a_proxy(header: &str) -> bool {
     matches!(header, "forwarded" | "via" | "x-real-ip") || header.starts_with("x-forwarded-")
-}
-
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
-    if origins.peek().is_some() {
-        return !origins.all(is_origin_here);
-    }
-    let sites = headers.get_all("sec-fetch-site");
-    sites
-        .iter()
-        .any(|site| site != "same-origin" && site != "none")
-}
-
-/// Whether an origin is a page that this machine serves, on whatever port.
-fn is_origin_here(origin: &HeaderValue) -> bool {
-    let origin = Uri::try_from(origin.as_bytes());
-    origin.is_ok_and(|origin| {
-        matches!(origin.scheme_str(), Some("http" | "https"))
-            && origin.host().is_some_and(is_loopback_host)
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LOCAL: WriteAccess = WriteAccess {
-        bound_to_loopback: true,
-        api_key: None,
-    };
+    fn access(bound_to_loopback: bool, key: &str) -> WriteAccess {
+        let origins = Origins {
+            bound_to_loopback,
+            ..Origins::default()
+        };
+        WriteAccess {
+            origins: Arc::new(origins),
+            api_key: ApiKey::new(key),
+        }
+    }
+
+    fn local() -> WriteAccess {
+        access(true, "")
+    }
 
     fn check(
         access: &WriteAccess,
@@ -206,7 +188,7 @@ mod tests {
 
     fn with(headers: &[(&'static str, &'static str)]) -> Result<(), Refused> {
         let host = [("host", "127.0.0.1:8000")];
-        check(&LOCAL, &[&host, headers].concat())
+        check(&local(), &[&host, headers].concat())
     }
 
     #[test]
@@ -219,7 +201,7 @@ mod tests {
             "127.1.2.3",
         ] {
             let host = [("host", host)];
-            assert_eq!(check(&LOCAL, &host), Ok(()), "{host:?}");
+            assert_eq!(check(&local(), &host), Ok(()), "{host:?}");
         }
     }
 
@@ -235,18 +217,18 @@ mod tests {
             "",
         ] {
             let host = [("host", host)];
-            assert_eq!(check(&LOCAL, &host), Err(Refused::Host), "{host:?}");
+            assert_eq!(check(&local(), &host), Err(Refused::Host), "{host:?}");
         }
-        assert_eq!(check(&LOCAL, &[]), Err(Refused::Host));
+        assert_eq!(check(&local(), &[]), Err(Refused::Host));
         let two = [("host", "localhost"), ("host", "localhost")];
-        assert_eq!(check(&LOCAL, &two), Err(Refused::Host));
+        assert_eq!(check(&local(), &two), Err(Refused::Host));
     }
 
     #[test]
     fn another_host_in_the_request_line_may_not() {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("localhost"));
-        let check = |uri| LOCAL.check(&headers, &Uri::from_static(uri));
+        let check = |uri| local().check(&headers, &Uri::from_static(uri));
         assert_eq!(check("http://example.com/send"), Err(Refused::Host));
         assert_eq!(check("http://localhost:8000/send"), Ok(()));
     }
@@ -294,6 +276,22 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_was_allowed_may() {
+        let origins = Origins {
+            named: vec!["https://example.com".parse().expect("an origin")],
+            bound_to_loopback: true,
+            tls: false,
+        };
+        let access = WriteAccess {
+            origins: Arc::new(origins),
+            api_key: None,
+        };
+        let asked = |origin| check(&access, &[("host", "localhost"), ("origin", origin)]);
+        assert_eq!(asked("https://example.com"), Ok(()));
+        assert_eq!(asked("https://b.example"), Err(Refused::Foreign));
+    }
+
+    #[test]
     fn without_an_origin_the_fetch_site_decides() {
         for (site, expected) in [
             ("none", Ok(())),
@@ -312,20 +310,14 @@ mod tests {
 
     #[test]
     fn without_a_key_nobody_may_where_others_can_reach_it() {
-        let access = WriteAccess {
-            bound_to_loopback: false,
-            api_key: None,
-        };
+        let access = access(false, "");
         let refused = check(&access, &[("host", "localhost")]);
         assert_eq!(refused, Err(Refused::Reachable));
     }
 
     #[test]
     fn with_a_key_who_knows_it_may_from_anywhere_and_nobody_else() {
-        let access = WriteAccess {
-            bound_to_loopback: false,
-            api_key: ApiKey::new("gizli\n"),
-        };
+        let access = access(false, "gizli\n");
         let asked = |credentials| {
             let headers = [("host", "example.com"), ("authorization", credentials)];
             check(&access, &headers)

@@ -87,14 +87,46 @@ impl Server {
 
     /// Connects to `path` without a library: dropped, it is lost without a Close frame.
     pub(crate) fn open_bare(&self, path: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address()).expect("a connection");
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-            self.address()
+        self.ask_to_upgrade(path, &[])
+    }
+
+    /// What an upgrade of `path` is answered; its `Host` is that of the server unless `headers`
+    /// have one.
+    pub(crate) fn upgrade(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let mut stream = self.ask_to_upgrade(path, headers);
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let mut reply = Vec::new();
+        while !reply.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("a reply");
+            reply.extend(byte);
+        }
+        if !reply.starts_with(b"HTTP/1.1 101") {
+            stream.read_to_end(&mut reply).expect("a reply");
+        }
+        Reply::parse(&String::from_utf8(reply).expect("text"))
+    }
+
+    fn ask_to_upgrade(&self, path: &str, headers: &[(&str, &str)]) -> TcpStream {
+        let mut request = format!(
+            "GET {path} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
         );
+        self.add_headers(&mut request, headers);
+        let mut stream = TcpStream::connect(self.address()).expect("a connection");
         stream.write_all(request.as_bytes()).expect("sent");
+        stream.write_all(b"\r\n").expect("sent");
         stream
+    }
+
+    /// Adds `headers` to a request, and a `Host` if there is none among them.
+    fn add_headers(&self, request: &mut String, headers: &[(&str, &str)]) {
+        let host = self.address().to_string();
+        let has_host = headers.iter().any(|(name, _)| *name == "Host");
+        let host = (!has_host).then_some(("Host", host.as_str()));
+        for (name, value) in headers.iter().copied().chain(host) {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
     }
 
     /// Sends it a signal: `TERM` or `INT`.
@@ -116,13 +148,8 @@ impl Server {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Reply {
-        let host = self.address().to_string();
         let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
-        let has_host = headers.iter().any(|(name, _)| *name == "Host");
-        let host = (!has_host).then_some(("Host", host.as_str()));
-        for (name, value) in headers.iter().copied().chain(host) {
-            request.push_str(&format!("{name}: {value}\r\n"));
-        }
+        self.add_headers(&mut request, headers);
         request.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
         let mut stream = TcpStream::connect(self.address()).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");

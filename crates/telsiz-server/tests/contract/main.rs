@@ -8,6 +8,7 @@ mod harness;
 mod http;
 mod numbered;
 mod relay;
+mod rules;
 mod serving;
 mod stopping;
 mod tls;

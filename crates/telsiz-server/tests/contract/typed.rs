@@ -80,7 +80,7 @@ async fn an_oversized_message_is_told_in_the_apps_own_shape_too() {
     let mut client = server.open("/typed").await;
     let told: Value = serde_json::from_str(&client.ask(&"x".repeat(65_537)).await).expect("JSON");
     let expected = json!({
-        "type": "system", "level": "error", "message": "Message too large",
+        "type": "system", "level": "error", "message": "Mesaj çok büyük: en çok 65536 bayt",
         "error": "Message too large", "max_size": 65_536,
     });
     assert_eq!(told, expected);

@@ -4,15 +4,17 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use jiff::Zoned;
-use telsiz::{Error, Message, Options, Prepared, Upgrade};
+use telsiz::{Error, Prepared, Upgrade};
 use tokio::time::{Instant, interval_at};
 
 use self::options::RelayOptions;
-use super::{App, Mounting, keep_pace, open};
+use super::{App, Mounting};
 use crate::audience::Audience;
-use crate::close;
 use crate::connections::Counted;
+use crate::conversation::Conversation;
 use crate::lang::{ByLang, Lang};
+use crate::rate::Rate;
+use crate::rules::{Rules, no_error_fields};
 
 mod options;
 
@@ -24,6 +26,7 @@ pub(crate) const APP: App = App {
         tr: "gönderene alındı yanıtı, diğerlerine ön ekli metin",
         en: "a receipt to the sender, the text with a prefix to everyone else",
     },
+    schema: None,
     mount,
 };
 
@@ -36,36 +39,34 @@ pub(crate) struct Relay {
 }
 
 fn mount(mut mounting: Mounting) -> Mounting {
-    let relay = Arc::new(Relay::default());
     let site = mounting.site.clone();
-    let options = site.limits.audience_options();
+    let relay = Arc::new(Relay {
+        audience: Arc::new(Audience::counted_by(site.connections.traffic())),
+        ..Relay::default()
+    });
+    let rules = site.rules(Rate::Off, no_error_fields);
     mounting.relay = Some(relay.clone());
     mounting.handle(&APP, move |upgrade, counted| {
         let lang = site.lang_of(&upgrade);
-        serve(upgrade, options.clone(), relay.clone(), lang, counted)
+        serve(upgrade, rules.clone(), relay.clone(), lang, counted)
     })
 }
 
 async fn serve(
     upgrade: Upgrade,
-    options: Options,
+    rules: Arc<Rules>,
     relay: Arc<Relay>,
     lang: Lang,
     _counted: Counted,
 ) -> Result<(), Error> {
     let member = relay.audience.join(lang);
-    let (mut receiver, sender) = open(upgrade.options(options)).await?;
-    member.open(sender.clone());
-    while let Some(message) = receiver.recv().await? {
-        let Message::Text(text) = message else {
-            drop(member);
-            receiver.close(close::TEXT_ONLY).await;
-            break;
-        };
+    let mut conversation = Conversation::open(upgrade, rules, lang).await?;
+    member.open(conversation.sender());
+    while let Some(text) = conversation.next().await? {
         let receipt = relay.options.receipt(lang, &text).map(Prepared::new);
         let others = Rendered::new(|lang| relay.options.others(lang, &text));
         member.send(receipt, |lang| others.get(*lang));
-        keep_pace(&sender).await?;
+        conversation.keep_pace().await?;
     }
     Ok(())
 }
@@ -143,11 +144,12 @@ mod tests {
             ..Relay::default()
         });
         let local = relay.clone();
+        let rules = testing::site().rules(Rate::Off, no_error_fields);
         let address = testing::serve(|server| {
             server.fallback(move |upgrade: Upgrade| {
                 let lang = Lang::asked(upgrade.query_param("lang").as_deref()).unwrap_or_default();
                 let counted = Connections::default().count();
-                serve(upgrade, Options::default(), local.clone(), lang, counted)
+                serve(upgrade, rules.clone(), local.clone(), lang, counted)
             })
         })
         .await;

@@ -1,128 +1,66 @@
 //! What a message is answered with.
 
-use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{from_str, to_string};
+use serde_json::to_string;
 
-use super::fields::{Fields, WrongField};
-use super::object::Object;
+use super::messages::{FromClient, FromServer};
 use super::texts;
+use crate::json::{Heard, Level, Object, WrongField};
 use crate::lang::Lang;
+use crate::timestamp;
 
-/// The types of messages that are answered.
-const TYPES: [&str; 5] = ["chat", "join_room", "leave_room", "system", "ping"];
-
-/// What a message is answered with.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// This text.
-    Text(String),
-    /// Nothing: it was a sign of life.
-    Nothing,
-}
-
-/// A message of the server.
-#[derive(Serialize)]
-struct System<'a> {
-    r#type: &'static str,
-    message: &'a str,
-    level: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    errors: Option<Vec<WrongField>>,
-}
-
-/// Validates `text` and answers it, to somebody who reads `lang`.
-pub(super) fn answer(text: &str, lang: Lang) -> Answer {
-    let answer = match from_str::<Object<'_>>(text) {
-        Ok(object) => validated(object, lang),
-        Err(_) => Err(wrong_json(text, lang)),
+/// Validates a message and answers it, to somebody who reads `lang`.
+pub(super) fn answer(heard: Heard<'_>, lang: Lang) -> String {
+    let answer = match heard {
+        Heard::Object(object) => validated(object, lang),
+        Heard::NoObject => Err(vec![WrongField::NO_OBJECT]),
+        // No field is wrong in what is no JSON.
+        Heard::NoJson => Err(Vec::new()),
     };
-    answer.unwrap_or_else(|wrong| write(&invalid(wrong, lang)))
+    answer.unwrap_or_else(|wrong| invalid(&wrong, lang))
 }
 
-fn validated(mut object: Object<'_>, lang: Lang) -> Result<Answer, Vec<WrongField>> {
-    let mut fields = Fields::new(&object, lang);
-    let kind = object.get("type").and_then(|kind| from_str(kind).ok());
-    let kind: String = kind.unwrap_or_default();
-    match kind.as_str() {
-        "chat" => {
-            fields.room("room_id");
-            fields.name("user_id");
-            fields.name("username");
-            fields.said("message");
-            fields.optional_text("timestamp");
-            fields.finish()?;
-            object.fill("timestamp", &now());
-            Ok(write(&object))
+fn validated(mut object: Object<'_>, lang: Lang) -> Result<String, Vec<WrongField>> {
+    let kind = object.kind().unwrap_or_default();
+    Ok(match FromClient::read(&kind, &object)? {
+        FromClient::Chat { .. } => {
+            object.fill("timestamp", &timestamp::now());
+            write(&object)
         }
-        "join_room" | "leave_room" => {
-            let room = fields.room("room_id").unwrap_or_default();
-            fields.finish()?;
-            let message = match kind == "join_room" {
-                true => texts::joined(lang, &room),
-                false => texts::left(lang, &room),
-            };
-            Ok(write(&info(&message)))
-        }
-        "system" => {
-            fields.optional_text("message");
-            fields.level("level");
-            fields.finish()?;
+        FromClient::JoinRoom { room_id } => info(&texts::joined(lang, &room_id.0)),
+        FromClient::LeaveRoom { room_id } => info(&texts::left(lang, &room_id.0)),
+        FromClient::System { .. } => {
             object.fill("message", "");
             object.fill("level", "info");
-            Ok(write(&object))
+            write(&object)
         }
-        "ping" => Ok(Answer::Text(r#"{"type":"pong"}"#.into())),
-        "heartbeat" | "pong" => Ok(Answer::Nothing),
-        _ => {
-            fields.is_wrong("type", texts::one_of(lang, &TYPES));
-            fields.finish()?;
-            Ok(Answer::Nothing)
-        }
-    }
+    })
 }
 
-/// No field is wrong in what is no JSON; other JSON is no object.
-fn wrong_json(text: &str, lang: Lang) -> Vec<WrongField> {
-    match from_str::<serde::de::IgnoredAny>(text) {
-        Ok(_) => vec![WrongField {
-            field: "",
-            expected: texts::OBJECT.of(lang).to_owned(),
-        }],
-        Err(_) => Vec::new(),
-    }
-}
-
-fn invalid(errors: Vec<WrongField>, lang: Lang) -> System<'static> {
-    System {
-        r#type: "system",
+fn invalid(wrong: &[WrongField], lang: Lang) -> String {
+    write(&FromServer::System {
         message: texts::INVALID.of(lang),
-        level: "error",
-        errors: Some(errors),
-    }
+        level: Level::Error,
+        errors: Some(wrong.iter().map(|wrong| wrong.told(lang)).collect()),
+    })
 }
 
-fn info(message: &str) -> System<'_> {
-    System {
-        r#type: "system",
+fn info(message: &str) -> String {
+    write(&FromServer::System {
         message,
-        level: "info",
+        level: Level::Info,
         errors: None,
-    }
+    })
 }
 
-fn write(answer: &impl Serialize) -> Answer {
+fn write(answer: &impl Serialize) -> String {
     // Text and lists of text can always be written.
-    to_string(answer).map_or(Answer::Nothing, Answer::Text)
-}
-
-/// Now, as ISO 8601 in UTC with milliseconds.
-fn now() -> String {
-    format!("{:.3}", Timestamp::now())
+    to_string(answer).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::{Value, json};
 
     use super::*;
@@ -130,10 +68,7 @@ mod tests {
     const CHAT: &str = r#"{"type":"chat","room_id":"genel","user_id":"u1","username":"Ayşe","message":"Merhaba!"}"#;
 
     fn text(message: &str, lang: Lang) -> String {
-        match answer(message, lang) {
-            Answer::Text(text) => text,
-            Answer::Nothing => panic!("{message} was not answered"),
-        }
+        answer(Heard::read(message), lang)
     }
 
     fn answered(message: &str) -> Value {
@@ -230,7 +165,7 @@ mod tests {
                 panic!("{wrong:?}");
             };
             assert_eq!(field, "type");
-            for known in TYPES {
+            for known in ["chat", "join_room", "leave_room", "system", "ping"] {
                 assert!(expected.contains(known), "{expected}");
             }
         }
@@ -286,14 +221,6 @@ mod tests {
         for level in ["info", "warning", "error"] {
             let message = json!({"type": "system", "message": "m", "level": level});
             assert_eq!(answered(&message.to_string()), message);
-        }
-    }
-
-    #[test]
-    fn a_ping_is_answered_and_signs_of_life_are_not() {
-        assert_eq!(text(r#"{"type":"ping"}"#, Lang::Tr), r#"{"type":"pong"}"#);
-        for sign in [r#"{"type":"pong"}"#, r#"{"type":"heartbeat"}"#] {
-            assert_eq!(answer(sign, Lang::Tr), Answer::Nothing);
         }
     }
 

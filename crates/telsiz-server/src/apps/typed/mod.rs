@@ -1,16 +1,19 @@
 //! `typed`: every message is validated and answered to its sender alone.
 
-use telsiz::{Error, Kind, Options, Upgrade};
+use std::sync::Arc;
 
-use self::answer::Answer;
+use serde_json::{Map, Value, json};
+use telsiz::{Error, Upgrade};
+
 use super::{App, Mounting};
-use crate::close;
 use crate::connections::Counted;
+use crate::conversation::Conversation;
 use crate::lang::{ByLang, Lang};
+use crate::rate::Rate;
+use crate::rules::Rules;
 
 mod answer;
-mod fields;
-mod object;
+mod messages;
 mod texts;
 
 /// The app.
@@ -21,41 +24,42 @@ pub(crate) const APP: App = App {
         tr: "her mesaj denetlenir ve yalnız gönderenine yanıtlanır",
         en: "every message is validated and answered to its sender alone",
     },
+    schema: Some(messages::schema),
     mount,
 };
 
-/// The app's own error fields, in what an oversized message is told.
-const OWN_ERROR: &[(&str, &str)] = &[
-    ("type", "system"),
-    ("level", "error"),
-    ("message", "Message too large"),
-];
-
 fn mount(mounting: Mounting) -> Mounting {
     let site = mounting.site.clone();
-    let options = site.limits.options_with(OWN_ERROR);
+    let rules = site.rules(Rate::DEFAULT, error_fields);
     mounting.handle(&APP, move |upgrade, counted| {
         let lang = site.lang_of(&upgrade);
-        serve(upgrade, options.clone(), lang, counted)
+        serve(upgrade, rules.clone(), lang, counted)
     })
 }
 
 async fn serve(
     upgrade: Upgrade,
-    options: Options,
+    rules: Arc<Rules>,
     lang: Lang,
     _counted: Counted,
 ) -> Result<(), Error> {
-    let mut ws = upgrade.options(options).accept().await?;
-    ws.run(|message, replies| match message.kind() {
-        Kind::Text => {
-            if let Some(text) = message.as_text()
-                && let Answer::Text(answer) = answer::answer(text, lang)
-            {
-                replies.send(answer);
-            }
+    let mut conversation = Conversation::open(upgrade, rules, lang).await?;
+    while let Some(text) = conversation.next().await? {
+        if let Some(heard) = conversation.hear(&text).await? {
+            conversation.reply(answer::answer(heard, lang)).await?;
         }
-        Kind::Binary => replies.close(close::TEXT_ONLY),
-    })
-    .await
+    }
+    Ok(())
+}
+
+fn error_fields(text: &str) -> Map<String, Value> {
+    let fields = [
+        ("type", json!("system")),
+        ("level", json!("error")),
+        ("message", json!(text)),
+    ];
+    fields
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect()
 }

@@ -10,13 +10,19 @@ use serde_json::value::{RawValue, to_raw_value};
 /// A JSON object whose values stay as they came, in their order, whether they are
 /// known or not. Of a name that comes twice the last value counts.
 #[derive(Debug)]
-pub(super) struct Object<'a> {
+pub(crate) struct Object<'a> {
     fields: Vec<(String, Cow<'a, RawValue>)>,
 }
 
 impl Object<'_> {
+    /// Its `type`; empty, which is none, if it is no text.
+    pub(crate) fn kind(&self) -> Option<String> {
+        let kind = self.get("type")?;
+        Some(serde_json::from_str(kind).unwrap_or_default())
+    }
+
     /// The value of `name` in JSON; nothing if it is absent or `null`.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.fields.iter().rev().find(|(known, _)| known == name);
         found
             .map(|(_, value)| value.get())
@@ -24,7 +30,7 @@ impl Object<'_> {
     }
 
     /// Gives `name` a value if it has none.
-    pub(super) fn fill(&mut self, name: &str, value: &str) {
+    pub(crate) fn fill(&mut self, name: &str, value: &str) {
         if self.get(name).is_some() {
             return;
         }
@@ -105,6 +111,19 @@ mod tests {
     fn of_a_name_that_comes_twice_the_last_counts() {
         assert_eq!(object(r#"{"a":1,"a":2}"#).get("a"), Some("2"));
         assert_eq!(object(r#"{"a":1,"a":null}"#).get("a"), None);
+    }
+
+    #[test]
+    fn its_kind_is_a_text() {
+        for (text, kind) in [
+            (r#"{"type":"chat"}"#, Some("chat")),
+            (r#"{"type":"\u0063hat"}"#, Some("chat")),
+            (r#"{"type":5}"#, Some("")),
+            (r#"{"type":null}"#, None),
+            ("{}", None),
+        ] {
+            assert_eq!(object(text).kind().as_deref(), kind, "{text}");
+        }
     }
 
     #[test]

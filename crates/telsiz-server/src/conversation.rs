@@ -1,0 +1,283 @@
+//! A connection as its app hears it: what breaks the rules of every app does not get that far.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use telsiz::{CloseFrame, Error, Message, Outgoing, Receiver, Sender, State, Text, Upgrade};
+use tokio::time::sleep;
+
+use crate::close;
+use crate::json::Heard;
+use crate::lang::Lang;
+use crate::rate::{Limiter, Verdict};
+use crate::rules::Rules;
+
+/// As much as other connections let pile up.
+const PILE: usize = 64 * 1024;
+
+/// A connection as its app hears it.
+///
+/// Dropping it closes it with 1000, or with what was said before.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    receiver: Receiver,
+    sender: Sender,
+    rules: Arc<Rules>,
+    limiter: Limiter,
+    lang: Lang,
+}
+
+impl Conversation {
+    /// Answers the handshake of a client that reads `lang`.
+    pub(crate) async fn open(
+        upgrade: Upgrade,
+        rules: Arc<Rules>,
+        lang: Lang,
+    ) -> Result<Self, Error> {
+        let upgrade = upgrade.options(rules.options.get(lang).clone());
+        let (receiver, sender) = upgrade.accept().await?.split();
+        Ok(Self {
+            receiver,
+            sender,
+            rules,
+            limiter: Limiter::default(),
+            lang,
+        })
+    }
+
+    /// A way to send to the client from anywhere.
+    pub(crate) fn sender(&self) -> Sender {
+        self.sender.clone()
+    }
+
+    /// The next text; `None` when there will be none. A binary message is closed with 1003.
+    pub(crate) async fn next(&mut self) -> Result<Option<Text>, Error> {
+        match self.next_of_any_kind().await? {
+            Some(Message::Text(text)) => Ok(Some(text)),
+            Some(Message::Binary(_)) => {
+                self.close(close::TEXT_ONLY);
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The next message, text or binary; `None` when there will be none.
+    pub(crate) async fn next_of_any_kind(&mut self) -> Result<Option<Message>, Error> {
+        loop {
+            let Some(message) = self.receiver.recv().await? else {
+                return Ok(None);
+            };
+            self.rules.traffic.received(1);
+            let rate = self.rules.rate;
+            if rate.is_off() {
+                return Ok(Some(message));
+            }
+            match self.limiter.judge(rate, Instant::now()) {
+                Verdict::Admit => return Ok(Some(message)),
+                Verdict::Wait(time) => {
+                    Box::pin(sleep(time)).await;
+                    return Ok(Some(message));
+                }
+                Verdict::Reject { retry_after } => {
+                    let error = self.rules.too_often(retry_after, self.lang);
+                    self.reply(error).await?;
+                }
+                Verdict::Close => {
+                    self.close(close::TOO_OFTEN);
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Reads a text of a JSON app; `None` if it was a sign of life, which needs no more.
+    pub(crate) async fn hear<'t>(&self, text: &'t str) -> Result<Option<Heard<'t>>, Error> {
+        let heard = Heard::read(text);
+        let kind = match &heard {
+            Heard::Object(object) => object.kind(),
+            Heard::NoObject | Heard::NoJson => None,
+        };
+        match kind.as_deref() {
+            Some("ping") => {
+                self.reply(PONG).await?;
+                Ok(None)
+            }
+            Some("pong" | "heartbeat") => Ok(None),
+            _ => Ok(Some(heard)),
+        }
+    }
+
+    /// Answers the client. Answers to what came together go out together, and who does not read
+    /// them is not heard again until then.
+    pub(crate) async fn reply(&self, message: impl Into<Outgoing>) -> Result<(), Error> {
+        self.keep_pace().await?;
+        self.rules.traffic.sent(1);
+        self.sender.feed(message).await
+    }
+
+    /// Waits for a client whose own answers pile up to read them. Needed by those apps that answer
+    /// through an audience, where what piles up is not noticed.
+    pub(crate) async fn keep_pace(&self) -> Result<(), Error> {
+        match self.sender.backlog() > PILE {
+            // In a box: it is rarely there, and each connection would keep room for it.
+            true => Box::pin(self.flush()).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Starts to close; the rest is done when this is dropped.
+    pub(crate) fn close(&self, frame: CloseFrame) {
+        self.sender.close(frame);
+    }
+
+    /// Waits until everything is written. When the connection is closed meanwhile there is nothing
+    /// to wait for here: the time for closing is kept while receiving.
+    async fn flush(&self) -> Result<(), Error> {
+        let mut flush = pin!(self.sender.flush());
+        poll_fn(|cx| match self.sender.state() {
+            State::Open => flush.as_mut().poll(cx),
+            _ => Poll::Ready(Ok(())),
+        })
+        .await
+    }
+}
+
+/// What a ping in JSON is answered with.
+const PONG: Text = Text::from_static(r#"{"type":"pong"}"#);
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    use telsiz::CloseCode;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::rate::{Quota, Rate};
+    use crate::rules::no_error_fields;
+    use crate::testing::{self, closed, connect, text};
+
+    /// An echo with a limited rate.
+    async fn serve(rate: Rate) -> SocketAddr {
+        let rules = testing::site().rules(rate, no_error_fields);
+        testing::serve(|serve| {
+            serve.fallback(move |upgrade: Upgrade| {
+                let rules = rules.clone();
+                async move {
+                    let mut conversation = Conversation::open(upgrade, rules, Lang::En).await?;
+                    while let Some(text) = conversation.next().await? {
+                        if conversation.hear(&text).await?.is_some() {
+                            conversation.reply(text).await?;
+                        }
+                    }
+                    Ok::<_, Error>(())
+                }
+            })
+        })
+        .await
+    }
+
+    fn quota(most: u32, window: Duration) -> Quota {
+        Quota {
+            most: NonZeroU32::new(most).expect("some"),
+            window,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_rejected_is_told_and_pings_count() {
+        let minute = Duration::from_secs(60);
+        let server = serve(Rate::Reject(quota(3, minute))).await;
+        let mut ws = connect(server, "/").await;
+        for sent in ["a", r#"{"type":"ping"}"#, r#"{"type":"heartbeat"}"#, "b"] {
+            ws.send(sent).await.expect("sent");
+        }
+        assert_eq!(text(&mut ws).await, "a");
+        assert_eq!(text(&mut ws).await, r#"{"type":"pong"}"#);
+        let told: serde_json::Value = serde_json::from_str(&text(&mut ws).await).expect("JSON");
+        assert_eq!(told["error"], "Rate limit exceeded");
+        let retry_after = told["retry_after"].as_u64().expect("seconds");
+        assert!((1..=60).contains(&retry_after), "{retry_after}");
+        // Another connection has a quota of its own.
+        let mut other = connect(server, "/").await;
+        other.send("c").await.expect("sent");
+        assert_eq!(text(&mut other).await, "c");
+    }
+
+    #[tokio::test]
+    async fn one_too_many_closes() {
+        let server = serve(Rate::Close(quota(2, Duration::from_secs(60)))).await;
+        let mut ws = connect(server, "/").await;
+        for sent in ["a", "b", "c", "d"] {
+            ws.send(sent).await.expect("sent");
+        }
+        assert_eq!(text(&mut ws).await, "a");
+        assert_eq!(text(&mut ws).await, "b");
+        assert_eq!(closed(&mut ws).await, close::TOO_OFTEN);
+    }
+
+    #[tokio::test]
+    async fn what_is_throttled_waits_and_nothing_is_lost() {
+        let gap = Duration::from_millis(20);
+        let server = serve(Rate::Throttle(gap)).await;
+        let mut ws = connect(server, "/").await;
+        let start = Instant::now();
+        for number in 0..10 {
+            ws.send(number.to_string()).await.expect("sent");
+        }
+        for number in 0..10 {
+            assert_eq!(text(&mut ws).await, number.to_string());
+        }
+        assert!(start.elapsed() >= 9 * gap, "{:?}", start.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_binary_message_closes_with_1003() {
+        let mut ws = connect(serve(Rate::Off).await, "/").await;
+        ws.send(vec![1]).await.expect("sent");
+        assert_eq!(closed(&mut ws).await.code(), CloseCode::UNSUPPORTED_DATA);
+    }
+
+    #[tokio::test]
+    async fn who_reads_nothing_is_not_waited_for_once_it_is_closed() {
+        let rules = testing::site().rules(Rate::Off, no_error_fields);
+        let (tell, mut told) = tokio::sync::mpsc::channel(2);
+        let address = testing::serve(|serve| {
+            serve.fallback(move |upgrade: Upgrade| {
+                let (rules, tell) = (rules.clone(), tell.clone());
+                async move {
+                    let conversation = Conversation::open(upgrade, rules, Lang::En).await?;
+                    while conversation.sender.backlog() <= PILE {
+                        conversation.reply(vec![0; PILE]).await?;
+                    }
+                    let sender = conversation.sender();
+                    tokio::spawn(async move { sender.close(close::TOO_SLOW) });
+                    conversation.keep_pace().await?;
+                    let _ = tell.send(()).await;
+                    Ok::<_, Error>(())
+                }
+            })
+        })
+        .await;
+        let _deaf = connect(address, "/").await;
+        let told = timeout(Duration::from_secs(5), told.recv()).await;
+        assert!(told.is_ok(), "it still waits");
+    }
+
+    #[test]
+    fn an_idle_connection_keeps_little() {
+        fn size_of_future<'a, R>(_: fn(&'a mut Conversation) -> R) -> usize {
+            size_of::<R>()
+        }
+        let size = size_of::<Conversation>();
+        assert!(size <= 40, "{size} bytes");
+        let size = size_of_future(Conversation::next);
+        assert!(size <= 320, "{size} bytes");
+    }
+}

@@ -1,0 +1,60 @@
+//! What an upgrade has to pass before its app sees it.
+
+use axum::http::{HeaderValue, StatusCode};
+use telsiz::Upgrade;
+
+use crate::http::Refusal;
+use crate::lang::Lang;
+use crate::rules::Site;
+
+/// The sub-protocol of our own clients.
+const OURS: &str = "telsiz.v1";
+
+/// The start of one that carries a token.
+const BEARER: &str = "bearer.";
+
+impl Site {
+    /// Lets an upgrade in, or tells how to refuse it.
+    pub(crate) fn admit(&self, upgrade: Upgrade) -> Result<Upgrade, (Upgrade, Refusal)> {
+        if let Some(origin) = self.origins.foreign(upgrade.headers()) {
+            let lang = self.http_lang(upgrade.headers());
+            let refusal = foreign(origin, upgrade.path(), lang);
+            return Err((upgrade, refusal));
+        }
+        Ok(select_subprotocol(upgrade))
+    }
+}
+
+/// Refuses a page of `origin`, and logs what to set.
+fn foreign(origin: &HeaderValue, path: &str, lang: Lang) -> Refusal {
+    let origin = String::from_utf8_lossy(origin.as_bytes());
+    tracing::warn!(
+        ?origin,
+        path,
+        "refused a WebSocket of a page from another origin; to allow it, start the server with \
+         --allow-origin {origin:?}"
+    );
+    let detail = match lang {
+        Lang::Tr => format!(
+            "{origin} sayfalarının bağlanmasına izin verilmiyor. İzin vermek için sunucuyu \
+             --allow-origin {origin} ile başlatın."
+        ),
+        Lang::En => format!(
+            "Pages of {origin} may not connect. To allow it, start the server with \
+             --allow-origin {origin}."
+        ),
+    };
+    Refusal::new(StatusCode::FORBIDDEN, detail)
+}
+
+/// Of the sub-protocols that are offered ours is selected, else one that carries a token: a browser
+/// that offered some gives up unless one of them is.
+fn select_subprotocol(upgrade: Upgrade) -> Upgrade {
+    let offered = || upgrade.subprotocols();
+    let ours = offered().find(|name| *name == OURS);
+    let selected = ours.or_else(|| offered().find(|name| name.starts_with(BEARER)));
+    match selected.map(str::to_owned) {
+        Some(name) => upgrade.subprotocol(&name),
+        None => upgrade,
+    }
+}

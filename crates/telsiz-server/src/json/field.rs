@@ -1,0 +1,194 @@
+//! The fields of a message, each read by its type.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::from_str;
+
+use super::object::Object;
+use super::wrong::{Expected, WrongField};
+use crate::names;
+
+/// What a field of a message can be.
+///
+/// `messages!` reads messages whose fields are such. An app adds its own by implementing this and
+/// `JsonSchema`.
+pub(crate) trait Field: Default + JsonSchema {
+    /// Reads a value in JSON; `None` if it is absent or `null`.
+    fn read(value: Option<&str>) -> Result<Self, Expected>;
+}
+
+/// Reads the fields of a message and notes all that are wrong.
+#[derive(Debug)]
+#[must_use = "whether something was wrong is known when it is finished"]
+pub(crate) struct Fields<'a> {
+    object: &'a Object<'a>,
+    wrong: Vec<WrongField>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads those of `object`.
+    pub(crate) fn new(object: &'a Object<'a>) -> Self {
+        Self {
+            object,
+            wrong: Vec::new(),
+        }
+    }
+
+    /// Reads a field. One that is wrong is noted; until then its default stands for it.
+    pub(crate) fn read<T: Field>(&mut self, field: &'static str) -> T {
+        T::read(self.object.get(field)).unwrap_or_else(|expected| {
+            self.wrong.push(WrongField { field, expected });
+            T::default()
+        })
+    }
+
+    /// What was read, unless something was wrong.
+    pub(crate) fn finish<T>(self, read: T) -> Result<T, Vec<WrongField>> {
+        match self.wrong.is_empty() {
+            true => Ok(read),
+            false => Err(self.wrong),
+        }
+    }
+}
+
+/// The name of a room.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, JsonSchema, Serialize)]
+pub(crate) struct RoomName(
+    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[^\p{Cc}]*$"))] pub(crate) String,
+);
+
+/// The name or the id of a user, which may be empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, JsonSchema, Serialize)]
+pub(crate) struct UserName(
+    #[schemars(length(max = 128), regex(pattern = r"^[^\p{Cc}]*$"))] pub(crate) String,
+);
+
+/// A text; one that is absent is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
+#[schemars(extend("default" = ""))]
+pub(crate) struct TextOrEmpty(pub(crate) String);
+
+/// A text that says something.
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
+pub(crate) struct NotBlank(#[schemars(regex(pattern = r"\S"))] pub(crate) String);
+
+/// How grave a message of the system is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Level {
+    /// Good to know.
+    #[default]
+    Info,
+    /// Something may go wrong.
+    Warning,
+    /// Something went wrong.
+    Error,
+}
+
+fn text(value: Option<&str>) -> Option<String> {
+    value.and_then(|value| from_str(value).ok())
+}
+
+impl Field for String {
+    fn read(value: Option<&str>) -> Result<Self, Expected> {
+        text(value).ok_or(Expected::Text)
+    }
+}
+
+impl Field for TextOrEmpty {
+    fn read(value: Option<&str>) -> Result<Self, Expected> {
+        value
+            .map_or(Ok(String::new()), |value| String::read(Some(value)))
+            .map(Self)
+    }
+}
+
+impl Field for NotBlank {
+    fn read(value: Option<&str>) -> Result<Self, Expected> {
+        match TextOrEmpty::read(value)?.0 {
+            blank if blank.trim().is_empty() => Err(Expected::NotBlank),
+            text => Ok(Self(text)),
+        }
+    }
+}
+
+impl Field for RoomName {
+    fn read(value: Option<&str>) -> Result<Self, Expected> {
+        let name = text(value).filter(|name| names::is_room(name));
+        name.map(Self).ok_or(Expected::RoomName)
+    }
+}
+
+impl Field for UserName {
+    fn read(value: Option<&str>) -> Result<Self, Expected> {
+        let name = text(value).filter(|name| names::is_user(name));
+        name.map(Self).ok_or(Expected::UserName)
+    }
+}
+
+impl Field for Level {
+    fn read(value: Option<&str>) -> Result<Self, Expected> {
+        match text(value).as_deref() {
+            Some("info") => Ok(Self::Info),
+            Some("warning") => Ok(Self::Warning),
+            Some("error") => Ok(Self::Error),
+            _ => Err(Expected::OneOf(&["info", "warning", "error"])),
+        }
+    }
+}
+
+/// A field that may be absent.
+impl<T: Field> Field for Option<T> {
+    fn read(value: Option<&str>) -> Result<Self, Expected> {
+        value.map(|value| T::read(Some(value))).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T: Field>(value: &str) -> Result<T, Expected> {
+        T::read((value != "absent").then_some(value))
+    }
+
+    #[test]
+    fn each_type_says_what_it_expects() {
+        for wrong in ["absent", "5", "[]"] {
+            assert_eq!(read::<String>(wrong), Err(Expected::Text), "{wrong}");
+            assert_eq!(read::<RoomName>(wrong), Err(Expected::RoomName), "{wrong}");
+            assert_eq!(read::<UserName>(wrong), Err(Expected::UserName), "{wrong}");
+        }
+        assert_eq!(read(r#""""#), Ok(UserName::default()));
+        assert_eq!(read::<RoomName>(r#""""#), Err(Expected::RoomName));
+        assert_eq!(read::<RoomName>(r#""a\nb""#), Err(Expected::RoomName));
+        assert_eq!(read(r#""\u011f""#), Ok(RoomName("ğ".into())));
+    }
+
+    #[test]
+    fn a_level_is_one_of_three() {
+        assert_eq!(read(r#""info""#), Ok(Level::Info));
+        assert_eq!(read(r#""warning""#), Ok(Level::Warning));
+        assert_eq!(read(r#""error""#), Ok(Level::Error));
+        for wrong in ["absent", "5", r#""loud""#, r#""Info""#, r#"{"info":null}"#] {
+            assert!(read::<Level>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_absent_may_not_be_wrong() {
+        assert_eq!(read("absent"), Ok(TextOrEmpty::default()));
+        assert_eq!(read::<TextOrEmpty>("5"), Err(Expected::Text));
+        assert_eq!(read("absent"), Ok(None::<String>));
+        assert_eq!(read::<Option<String>>("5"), Err(Expected::Text));
+    }
+
+    #[test]
+    fn a_blank_text_says_nothing() {
+        for blank in ["absent", r#""""#, r#"" \n\u3000""#] {
+            assert_eq!(read::<NotBlank>(blank), Err(Expected::NotBlank), "{blank}");
+        }
+        assert_eq!(read::<NotBlank>("5"), Err(Expected::Text));
+        assert_eq!(read(r#"" a""#), Ok(NotBlank(" a".into())));
+    }
+}

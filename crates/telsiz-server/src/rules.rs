@@ -1,0 +1,167 @@
+//! What holds for all connections of a mount.
+
+use std::sync::Arc;
+
+use http::header::{self, HeaderMap};
+use serde_json::{Map, Value};
+use telsiz::{Options, Upgrade};
+
+use crate::connections::Connections;
+use crate::lang::{ByLang, Lang};
+use crate::limits::{AUDIENCE_BUFFER, Limits};
+use crate::origin::Origins;
+use crate::rate::Rate;
+use crate::traffic::Traffic;
+
+/// What all apps of a server share.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    /// The language of those who ask for none.
+    pub(crate) lang: Lang,
+    /// What a connection may send.
+    pub(crate) limits: Limits,
+    /// Whether the apps limit how many messages a connection may send.
+    pub(crate) limits_rates: bool,
+    /// The pages that may use the server.
+    pub(crate) origins: Arc<Origins>,
+    /// Those that are open.
+    pub(crate) connections: Connections,
+}
+
+/// Puts what an error says into the fields that errors of an app have. Of an app without such there
+/// are none.
+pub(crate) type ErrorFields = fn(&str) -> Map<String, Value>;
+
+/// What holds for all connections of a mount.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// By the language of the client, which the last words are in.
+    pub(crate) options: ByLang<Options>,
+    /// How many messages each may send.
+    pub(crate) rate: Rate,
+    error_fields: ErrorFields,
+    /// The messages of all connections.
+    pub(crate) traffic: Traffic,
+}
+
+impl Site {
+    /// The rules of a mount. Messages of other connections may come to its connections.
+    pub(crate) fn rules(&self, rate: Rate, error_fields: ErrorFields) -> Arc<Rules> {
+        let options = |lang| {
+            let words = move |max| too_large(max, lang, error_fields);
+            self.limits.options(words).write_buffer(AUDIENCE_BUFFER)
+        };
+        Arc::new(Rules {
+            options: ByLang {
+                tr: options(Lang::Tr),
+                en: options(Lang::En),
+            },
+            rate: if self.limits_rates { rate } else { Rate::Off },
+            error_fields,
+            traffic: self.connections.traffic().clone(),
+        })
+    }
+
+    /// The language that a client reads.
+    pub(crate) fn lang_of(&self, upgrade: &Upgrade) -> Lang {
+        Lang::asked(upgrade.query_param("lang").as_deref()).unwrap_or(self.lang)
+    }
+
+    /// The language of HTTP pages and errors.
+    pub(crate) fn http_lang(&self, headers: &HeaderMap) -> Lang {
+        let accepted = headers.get(header::ACCEPT_LANGUAGE);
+        accepted
+            .and_then(|value| value.to_str().ok())
+            .and_then(Lang::accepted)
+            .unwrap_or(self.lang)
+    }
+}
+
+impl Rules {
+    /// What the sender of a message that was one too many is told.
+    pub(crate) fn too_often(&self, retry_after: u64, lang: Lang) -> String {
+        let said = match lang {
+            Lang::Tr => {
+                format!("Çok sık mesaj gönderdiniz; {retry_after} saniye sonra yeniden deneyin")
+            }
+            Lang::En => format!("Too many messages; try again in {retry_after} seconds"),
+        };
+        let mut error = (self.error_fields)(&said);
+        error.insert("error".into(), "Rate limit exceeded".into());
+        error.insert("retry_after".into(), retry_after.into());
+        Value::Object(error).to_string()
+    }
+}
+
+/// Errors of an app that speaks no JSON have no fields of its own.
+pub(crate) fn no_error_fields(_: &str) -> Map<String, Value> {
+    Map::new()
+}
+
+/// What the sender of an oversized message is told.
+pub(crate) fn too_large(max: usize, lang: Lang, error_fields: ErrorFields) -> String {
+    let said = match lang {
+        Lang::Tr => format!("Mesaj çok büyük: en çok {max} bayt"),
+        Lang::En => format!("The message is too large: at most {max} bytes"),
+    };
+    let mut error = error_fields(&said);
+    error.insert("error".into(), "Message too large".into());
+    error.insert("max_size".into(), max.into());
+    Value::Object(error).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing;
+
+    fn error_fields(text: &str) -> Map<String, Value> {
+        let fields = json!({"type": "error", "message": text});
+        fields.as_object().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn errors_of_a_text_app_are_exactly_those_of_the_contract() {
+        let expected = r#"{"error":"Message too large","max_size":65536}"#;
+        assert_eq!(too_large(65_536, Lang::Tr, no_error_fields), expected);
+        let rules = testing::site().rules(Rate::DEFAULT, no_error_fields);
+        let expected = r#"{"error":"Rate limit exceeded","retry_after":7}"#;
+        assert_eq!(rules.too_often(7, Lang::En), expected);
+    }
+
+    #[test]
+    fn errors_of_a_json_app_carry_its_own_fields_in_the_language_of_the_client() {
+        let rules = testing::site().rules(Rate::DEFAULT, error_fields);
+        for (lang, said) in [
+            (
+                Lang::Tr,
+                "Çok sık mesaj gönderdiniz; 7 saniye sonra yeniden deneyin",
+            ),
+            (Lang::En, "Too many messages; try again in 7 seconds"),
+        ] {
+            let told: Value = serde_json::from_str(&rules.too_often(7, lang)).expect("JSON");
+            let expected = json!({
+                "type": "error", "message": said, "error": "Rate limit exceeded", "retry_after": 7,
+            });
+            assert_eq!(told, expected);
+        }
+        let told: Value =
+            serde_json::from_str(&too_large(9, Lang::Tr, error_fields)).expect("JSON");
+        let expected = json!({
+            "type": "error", "message": "Mesaj çok büyük: en çok 9 bayt",
+            "error": "Message too large", "max_size": 9,
+        });
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn rates_can_be_switched_off_for_all() {
+        let mut site = testing::site();
+        let rate = |site: &Site| site.rules(Rate::DEFAULT, no_error_fields).rate;
+        assert_eq!(rate(&site), Rate::DEFAULT);
+        site.limits_rates = false;
+        assert_eq!(rate(&site), Rate::Off);
+    }
+}
