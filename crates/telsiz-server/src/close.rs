@@ -20,6 +20,19 @@ pub(crate) const TOO_SLOW: CloseFrame = CloseFrame::from_static(
     "Too slow",
 );
 
+/// A newer connection of the same client took over.
+pub(crate) const REPLACED: CloseFrame = CloseFrame::from_static(
+    CloseCode::new(4009).expect("a code for applications"),
+    "Replaced by a new connection",
+);
+
+/// The client may not be here.
+pub(crate) const FORBIDDEN: CloseFrame = CloseFrame::from_static(CloseCode::POLICY, "Forbidden");
+
+/// What is stored cannot be read, or nothing can be stored.
+pub(crate) const NO_ENGINE: CloseFrame =
+    CloseFrame::from_static(CloseCode::INTERNAL_ERROR, "Internal error");
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -48,6 +48,11 @@ impl Conversation {
         })
     }
 
+    /// The language that the client reads.
+    pub(crate) fn lang(&self) -> Lang {
+        self.lang
+    }
+
     /// A way to send to the client from anywhere.
     pub(crate) fn sender(&self) -> Sender {
         self.sender.clone()
@@ -83,7 +88,7 @@ impl Conversation {
                     return Ok(Some(message));
                 }
                 Verdict::Reject { retry_after } => {
-                    let error = self.rules.too_often(retry_after, self.lang);
+                    let error = self.rules.too_often(&message, retry_after, self.lang);
                     self.reply(error).await?;
                 }
                 Verdict::Close => {

@@ -1,18 +1,17 @@
 //! What rooms and users may be called, and their ids.
 
-use crate::json::{Expected, WrongField};
+use telsiz_hub::Named;
 
-/// The most code points of a name or an id.
-const MAX: usize = 128;
+use crate::json::{Expected, WrongField};
 
 /// Whether a room can be called that.
 pub(crate) fn is_room(name: &str) -> bool {
-    !name.is_empty() && is_user(name)
+    Named::Room.check(name).is_ok()
 }
 
 /// Whether a user, or an id, can be that: it may be empty.
 pub(crate) fn is_user(name: &str) -> bool {
-    name.chars().count() <= MAX && !name.chars().any(char::is_control)
+    Named::User.check(name).is_ok()
 }
 
 /// Checks the name of a room that `field` gives.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use http::header::{self, HeaderMap};
 use serde_json::{Map, Value};
-use telsiz::{Options, Upgrade};
+use telsiz::{Message, Options, Upgrade};
 
 use crate::connections::Connections;
 use crate::lang::{ByLang, Lang};
 use crate::limits::{AUDIENCE_BUFFER, Limits};
 use crate::origin::Origins;
 use crate::rate::Rate;
+use crate::rooms::Rooms;
 use crate::traffic::Traffic;
 
 /// What all apps of a server share.
@@ -26,11 +27,16 @@ pub(crate) struct Site {
     pub(crate) origins: Arc<Origins>,
     /// Those that are open.
     pub(crate) connections: Connections,
+    /// The rooms.
+    pub(crate) rooms: Rooms,
 }
 
 /// Puts what an error says into the fields that errors of an app have. Of an app without such there
 /// are none.
 pub(crate) type ErrorFields = fn(&str) -> Map<String, Value>;
+
+/// The fields by which an app tells the sender of this message that it is this that was one too many.
+pub(crate) type RequestFields = fn(&str) -> Map<String, Value>;
 
 /// What holds for all connections of a mount.
 #[derive(Debug)]
@@ -40,6 +46,7 @@ pub(crate) struct Rules {
     /// How many messages each may send.
     pub(crate) rate: Rate,
     error_fields: ErrorFields,
+    request_fields: RequestFields,
     /// The messages of all connections.
     pub(crate) traffic: Traffic,
 }
@@ -47,6 +54,16 @@ pub(crate) struct Rules {
 impl Site {
     /// The rules of a mount. Messages of other connections may come to its connections.
     pub(crate) fn rules(&self, rate: Rate, error_fields: ErrorFields) -> Arc<Rules> {
+        self.rules_of_requests(rate, error_fields, |_| Map::new())
+    }
+
+    /// As [`Site::rules`], of a mount where messages may be known by what they carry.
+    pub(crate) fn rules_of_requests(
+        &self,
+        rate: Rate,
+        error_fields: ErrorFields,
+        request_fields: RequestFields,
+    ) -> Arc<Rules> {
         let options = |lang| {
             let words = move |max| too_large(max, lang, error_fields);
             self.limits.options(words).write_buffer(AUDIENCE_BUFFER)
@@ -58,6 +75,7 @@ impl Site {
             },
             rate: if self.limits_rates { rate } else { Rate::Off },
             error_fields,
+            request_fields,
             traffic: self.connections.traffic().clone(),
         })
     }
@@ -79,7 +97,7 @@ impl Site {
 
 impl Rules {
     /// What the sender of a message that was one too many is told.
-    pub(crate) fn too_often(&self, retry_after: u64, lang: Lang) -> String {
+    pub(crate) fn too_often(&self, message: &Message, retry_after: u64, lang: Lang) -> String {
         let said = match lang {
             Lang::Tr => {
                 format!("Çok sık mesaj gönderdiniz; {retry_after} saniye sonra yeniden deneyin")
@@ -87,6 +105,9 @@ impl Rules {
             Lang::En => format!("Too many messages; try again in {retry_after} seconds"),
         };
         let mut error = (self.error_fields)(&said);
+        if let Some(text) = message.as_text() {
+            error.extend((self.request_fields)(text));
+        }
         error.insert("error".into(), "Rate limit exceeded".into());
         error.insert("retry_after".into(), retry_after.into());
         Value::Object(error).to_string()
@@ -128,7 +149,7 @@ mod tests {
         assert_eq!(too_large(65_536, Lang::Tr, no_error_fields), expected);
         let rules = testing::site().rules(Rate::DEFAULT, no_error_fields);
         let expected = r#"{"error":"Rate limit exceeded","retry_after":7}"#;
-        assert_eq!(rules.too_often(7, Lang::En), expected);
+        assert_eq!(rules.too_often(&Message::text(""), 7, Lang::En), expected);
     }
 
     #[test]
@@ -141,7 +162,8 @@ mod tests {
             ),
             (Lang::En, "Too many messages; try again in 7 seconds"),
         ] {
-            let told: Value = serde_json::from_str(&rules.too_often(7, lang)).expect("JSON");
+            let told: Value =
+                serde_json::from_str(&rules.too_often(&Message::text(""), 7, lang)).expect("JSON");
             let expected = json!({
                 "type": "error", "message": said, "error": "Rate limit exceeded", "retry_after": 7,
             });

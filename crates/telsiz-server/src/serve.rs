@@ -6,18 +6,21 @@ use std::sync::Arc;
 use std::{env, fs, process, thread};
 
 use telsiz::{CloseCode, ServerTls, Stopper};
+use telsiz_hub::{Engine, Memory, Retention};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 use crate::apps::{APPS, App, Mounting};
 use crate::banner::Banner;
 use crate::cli::{Serve, ServeFlags};
+use crate::clock::system_clock;
 use crate::connections::Connections;
 use crate::failure::Failure;
 use crate::http::{ApiKey, Http};
 use crate::lang::Lang;
 use crate::listen::is_loopback;
 use crate::origin::Origins;
+use crate::rooms::{ANNOUNCE_LIMIT, Rooms};
 use crate::rules::{Site, no_error_fields, too_large};
 use crate::signals::Signals;
 
@@ -41,6 +44,15 @@ pub(crate) async fn run(asked: Serve) -> Result<(), Failure> {
     };
     let banner = banner.to_string();
 
+    let connections = Connections::default();
+    let engine = engine();
+    let clock = system_clock();
+    let rooms = Rooms::new(
+        engine.clone(),
+        clock,
+        workers(flags),
+        connections.traffic().clone(),
+    );
     let site = Arc::new(Site {
         lang: flags.lang,
         limits: flags.limits(),
@@ -50,7 +62,8 @@ pub(crate) async fn run(asked: Serve) -> Result<(), Failure> {
             bound_to_loopback: is_loopback(address.ip()),
             tls: tls.is_some(),
         }),
-        connections: Connections::default(),
+        connections,
+        rooms,
     });
     let mut mounted = mount(listener, site, &apps, asked.app.is_some());
     if let Some(tls) = tls {
@@ -68,7 +81,22 @@ pub(crate) async fn run(asked: Serve) -> Result<(), Failure> {
     tokio::spawn(stop_on(signals, serve.stopper()));
     // It serves whether or not somebody reads this.
     let _ = std::io::stdout().write_all(banner.as_bytes());
-    serve.await.map_err(|error| failed("cannot serve", error))
+    let served = serve.await.map_err(|error| failed("cannot serve", error));
+    engine.close().await;
+    served
+}
+
+/// What the rooms stand on.
+fn engine() -> Arc<dyn Engine> {
+    // Positions of an earlier run must not be taken for ours.
+    let epoch = uuid::Uuid::new_v4().simple().to_string();
+    let retention = Retention::default();
+    Arc::new(Memory::new(
+        &epoch,
+        system_clock(),
+        retention,
+        ANNOUNCE_LIMIT,
+    ))
 }
 
 /// A server with `apps`, each on its path or the only one on every path.

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use telsiz::{CloseFrame, Message, Serve, WebSocket};
+use telsiz_hub::{Memory, Retention};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
+use crate::clock::system_clock;
 use crate::connections::Connections;
 use crate::lang::Lang;
 use crate::limits::Limits;
 use crate::origin::Origins;
+use crate::rooms::{ANNOUNCE_LIMIT, Rooms};
 use crate::rules::Site;
 
 /// How long anything may take.
@@ -24,6 +27,8 @@ pub(crate) fn site() -> Site {
         bound_to_loopback: true,
         ..Origins::default()
     };
+    let connections = Connections::default();
+    let engine = Memory::new("test", system_clock(), Retention::default(), ANNOUNCE_LIMIT);
     Site {
         lang: Lang::Tr,
         limits: Limits {
@@ -33,7 +38,13 @@ pub(crate) fn site() -> Site {
         },
         limits_rates: true,
         origins: Arc::new(origins),
-        connections: Connections::default(),
+        rooms: Rooms::new(
+            Arc::new(engine),
+            system_clock(),
+            1,
+            connections.traffic().clone(),
+        ),
+        connections,
     }
 }
 

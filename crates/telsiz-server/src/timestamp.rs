@@ -1,6 +1,8 @@
 //! Times as they are told: ISO 8601, UTC, milliseconds, `Z`.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
 
 /// Now.
 pub(crate) fn now() -> String {
@@ -10,6 +12,19 @@ pub(crate) fn now() -> String {
 /// This time.
 pub(crate) fn told(time: Timestamp) -> String {
     format!("{time:.3}")
+}
+
+/// A time of the hub, which is told so.
+#[derive(Clone, Copy, Debug, JsonSchema)]
+#[schemars(with = "String", extend("format" = "date-time"))]
+pub(crate) struct Iso(pub(crate) telsiz_hub::Timestamp);
+
+impl Serialize for Iso {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let millis = i64::try_from(self.0.0).unwrap_or(i64::MAX);
+        let time = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX);
+        serializer.serialize_str(&told(time))
+    }
 }
 
 #[cfg(test)]
@@ -25,5 +40,12 @@ mod tests {
             let time = Timestamp::from_nanosecond(nanos).expect("a time");
             assert_eq!(told(time), expected);
         }
+    }
+
+    #[test]
+    fn times_of_the_hub_are_told_alike() {
+        let iso = |millis| serde_json::to_value(Iso(telsiz_hub::Timestamp(millis))).expect("JSON");
+        assert_eq!(iso(1_732_190_400_120), "2024-11-21T12:00:00.120Z");
+        assert!(iso(u64::MAX).is_string(), "the end of time");
     }
 }

@@ -98,14 +98,16 @@ impl<O: Outlet> Joining<O> {
         Ok(Self {
             place,
             epoch: slice.epoch,
-            head: slice.head,
+            // Nothing follows that is not behind it.
+            head: if recovered { slice.head } else { cursor },
             recovered,
             cursor,
             page,
         })
     }
 
-    /// The newest position in the log, as it was when this began.
+    /// The newest position in the log, as it was when this began. With [`Joining::recovered`] all up
+    /// to it comes now, else only what is behind it.
     pub fn position(&self) -> Position {
         self.at(self.head)
     }

@@ -19,13 +19,17 @@ mod broadcast;
 mod echo;
 mod numbered;
 mod relay;
+mod room;
+mod rooms;
 mod typed;
 
 /// All apps, in the order in which they are shown.
-pub(crate) const APPS: [&App; 5] = [
+pub(crate) const APPS: [&App; 7] = [
     &echo::APP,
     &broadcast::APP,
     &relay::APP,
+    &room::APP,
+    &rooms::APP,
     &numbered::APP,
     &typed::APP,
 ];
@@ -71,13 +75,24 @@ impl Mounting {
 
     /// Serves the connections of `app` with `handle`, once they passed the gate. Each is
     /// counted from before its handshake is answered.
-    fn handle<F, R>(mut self, app: &App, handle: F) -> Self
+    fn handle<F, R>(self, app: &App, handle: F) -> Self
+    where
+        F: Fn(Upgrade, Counted) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        self.handle_on(&[app.pattern], handle)
+    }
+
+    /// As [`Mounting::handle`], on several patterns.
+    fn handle_on<F, R>(mut self, patterns: &[&str], handle: F) -> Self
     where
         F: Fn(Upgrade, Counted) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let handle = behind_gate(&self.site, handle);
-        self.serve = self.serve.route(app.pattern, handle.clone());
+        for pattern in patterns {
+            self.serve = self.serve.route(pattern, handle.clone());
+        }
         if self.alone {
             self.serve = self.serve.fallback(handle);
         }

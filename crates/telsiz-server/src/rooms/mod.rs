@@ -1,0 +1,91 @@
+//! The rooms of the server: what the apps that speak of rooms, and HTTP, share.
+
+use std::sync::{Arc, OnceLock};
+
+use telsiz_hub::{AllowAll, Clock, Engine, Hub, HubOptions};
+
+use crate::traffic::Traffic;
+
+pub(crate) use self::arrival::sit_down;
+pub(crate) use self::clients::{Client, Clients};
+pub(crate) use self::dialect::Dialect;
+pub(crate) use self::outlet::{Line, Outlet};
+pub(crate) use self::seats::Seats;
+
+mod arrival;
+mod clients;
+mod dialect;
+mod outlet;
+mod seats;
+pub(crate) mod texts;
+
+/// The room of those who name none.
+pub(crate) const DEFAULT_ROOM: &str = "genel";
+
+/// How many entries a list of members has at most.
+pub(crate) const LIST: usize = 500;
+
+/// Rooms with more connections are not told of joins, leaves, typing and status.
+pub(crate) const ANNOUNCE_LIMIT: usize = 500;
+
+/// The way into rooms through the worker that serves a connection.
+pub(crate) type Worker = telsiz_hub::Worker<Outlet>;
+
+/// The rooms of the server. Cloning counts a reference.
+#[derive(Clone, Debug)]
+pub(crate) struct Rooms(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    hub: Arc<Hub>,
+    /// One for each thread, which begins with its first connection.
+    workers: Box<[OnceLock<Arc<Worker>>]>,
+    clients: Clients,
+    traffic: Traffic,
+}
+
+impl Rooms {
+    /// On `engine`, for so many threads.
+    pub(crate) fn new(
+        engine: Arc<dyn Engine>,
+        clock: Clock,
+        workers: usize,
+        traffic: Traffic,
+    ) -> Self {
+        let hub = Hub::new(engine, AllowAll, clock, HubOptions::default());
+        Self(Arc::new(Inner {
+            hub,
+            workers: (0..workers.max(1)).map(|_| OnceLock::new()).collect(),
+            clients: Clients::default(),
+            traffic,
+        }))
+    }
+
+    /// The hub.
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.0.hub
+    }
+
+    /// The clients that have an id.
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.0.clients
+    }
+
+    /// The worker of the thread with this number, on which this must be called.
+    pub(crate) fn worker(&self, number: usize) -> Arc<Worker> {
+        let Inner {
+            hub,
+            workers,
+            traffic,
+            ..
+        } = &*self.0;
+        let place = &workers[number % workers.len()];
+        let worker = place.get_or_init(|| {
+            let worker = hub.worker(Outlet::new(traffic.clone()));
+            let running = worker.clone();
+            tokio::spawn(async move { running.run().await });
+            worker
+        });
+        worker.clone()
+    }
+}

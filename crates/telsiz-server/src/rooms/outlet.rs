@@ -1,0 +1,145 @@
+//! From the events of rooms to the messages of connections.
+
+use telsiz::{Prepared, Sender, TrySendError};
+use telsiz_hub::{Event, RoomName, Wanted};
+
+use super::Dialect;
+use crate::close;
+use crate::lang::Lang;
+use crate::traffic::Traffic;
+
+/// Whoever has more than this to read is told no more what may be lost.
+const PILE: usize = 64 * 1024;
+
+/// The way to a connection that is in rooms.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    sender: Sender,
+    tongue: Tongue,
+}
+
+/// What a connection understands.
+type Tongue = (&'static Dialect, Lang);
+
+/// Brings events to the connections of a worker: rendered and encoded once for all that
+/// understand the same, and written once for each connection in a turn.
+///
+/// What the kernel refuses waits in the write buffer of the connection. Whoever has too much
+/// there loses first what may be lost, then its connection; nobody else waits.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    room: Option<RoomName>,
+    /// The events of the room in each tongue that was asked for.
+    rendered: Vec<(Tongue, Vec<Option<Prepared>>)>,
+    /// Whether there is nothing to gather.
+    alone: bool,
+    /// Those who have something to be written.
+    gathered: Vec<Sender>,
+    traffic: Traffic,
+}
+
+impl Line {
+    /// To a connection that speaks `dialect` in `lang`.
+    pub(crate) fn new(sender: Sender, dialect: &'static Dialect, lang: Lang) -> Self {
+        Self {
+            sender,
+            tongue: (dialect, lang),
+        }
+    }
+
+    /// The message that tells of an event, as this connection understands it.
+    pub(crate) fn render(&self, room: &RoomName, event: &Event) -> Option<String> {
+        let (dialect, lang) = self.tongue;
+        (dialect.render)(room, event, lang)
+    }
+}
+
+impl Outlet {
+    pub(crate) fn new(traffic: Traffic) -> Self {
+        Self {
+            room: None,
+            rendered: Vec::new(),
+            alone: false,
+            gathered: Vec::new(),
+            traffic,
+        }
+    }
+}
+
+/// The events in a tongue: there since it was asked for first.
+fn rendered<'a>(
+    known: &'a mut Vec<(Tongue, Vec<Option<Prepared>>)>,
+    room: &RoomName,
+    events: &[Event],
+    tongue: Tongue,
+) -> &'a [Option<Prepared>] {
+    let place = known.iter().position(|(known, _)| *known == tongue);
+    let place = place.unwrap_or_else(|| {
+        let (dialect, lang) = tongue;
+        let render = |event| (dialect.render)(room, event, lang).map(Prepared::new);
+        known.push((tongue, events.iter().map(render).collect()));
+        known.len() - 1
+    });
+    &known[place].1
+}
+
+impl telsiz_hub::Outlet for Outlet {
+    type Line = Line;
+
+    fn begin(&mut self, room: &RoomName, _: &[Event], alone: bool) {
+        self.room = Some(room.clone());
+        self.rendered.clear();
+        self.alone = alone;
+    }
+
+    fn deliver(&mut self, line: &Line, events: &[Event], wanted: Wanted) {
+        let Some(room) = &self.room else {
+            return;
+        };
+        let sender = &line.sender;
+        let messages = rendered(&mut self.rendered, room, events, line.tongue);
+        let mut fed = 0;
+        for (index, (event, message)) in events.iter().zip(messages).enumerate() {
+            let Some(message) = message else {
+                continue;
+            };
+            let may_be_lost = matches!(event, Event::Ephemeral(_));
+            if !wanted.has(index) || (may_be_lost && sender.backlog() > PILE) {
+                continue;
+            }
+            let is_all = self.alone && events.len() == 1;
+            let fate = match is_all {
+                true => sender.try_send(message),
+                false => sender.try_feed(message),
+            };
+            match fate {
+                Ok(()) => fed += 1,
+                Err(TrySendError::Full(_)) => {
+                    sender.close(close::TOO_SLOW);
+                    return;
+                }
+                Err(_) => return,
+            }
+            if is_all {
+                self.traffic.sent(1);
+                return;
+            }
+        }
+        self.traffic.sent(fed);
+        match self.alone {
+            _ if fed == 0 => {}
+            true => sender.try_flush(),
+            false => self.gathered.push(sender.clone()),
+        }
+    }
+
+    fn end_turn(&mut self) {
+        for sender in self.gathered.drain(..) {
+            sender.try_flush();
+        }
+    }
+
+    fn lose(&mut self, line: &Line) {
+        line.sender.close(close::TOO_SLOW);
+    }
+}
