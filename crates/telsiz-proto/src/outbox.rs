@@ -162,15 +162,6 @@ impl Outbox {
         len < BY_REFERENCE
     }
 
-    /// Appends owned bytes: by reference, or by copy if they are few.
-    #[inline]
-    pub(crate) fn put_owned(&mut self, bytes: Bytes) {
-        match Self::copies(bytes.len()) {
-            true => self.put(&bytes),
-            false => self.put_reference(bytes),
-        }
-    }
-
     /// Appends bytes that others hold too, and counts a reference only if they are
     /// not few.
     #[inline]
@@ -181,7 +172,8 @@ impl Outbox {
         }
     }
 
-    fn put_reference(&mut self, bytes: Bytes) {
+    /// Appends bytes by reference.
+    pub(crate) fn put_reference(&mut self, bytes: Bytes) {
         self.large_len += bytes.len();
         self.large.push_back((self.bytes.len(), bytes));
     }
@@ -226,7 +218,7 @@ mod tests {
         {
             let bytes = vec![i as u8; len];
             expected.extend_from_slice(&bytes);
-            outbox.put_owned(bytes.into());
+            outbox.put_shared(&bytes.into());
         }
         (outbox, expected)
     }
@@ -279,7 +271,7 @@ mod tests {
     fn few_bytes_are_one_piece() {
         let mut outbox = Outbox::default();
         outbox.put(b"ab");
-        outbox.put_owned(Bytes::from_static(b"cd"));
+        outbox.put_shared(&Bytes::from_static(b"cd"));
         assert_eq!(outbox.contiguous(), Some(&b"abcd"[..]));
         outbox.advance(3);
         assert_eq!(outbox.contiguous(), Some(&b"d"[..]));

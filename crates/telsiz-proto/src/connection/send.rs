@@ -256,14 +256,14 @@ fn put_copied(header: &Header, payload: &[u8], out: &mut Outbox) {
 fn put_large(header: &Header, payload: Bytes, out: &mut Outbox) {
     out.put_header(header);
     match header.mask {
-        None => out.put_owned(payload),
+        None => out.put_reference(payload),
         Some(key) => {
             // Nobody else holds it: it is masked where it lies.
             let mut payload = payload
                 .try_into_mut()
                 .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
             key.apply(&mut payload);
-            out.put_owned(payload.freeze());
+            out.put_reference(payload.freeze());
         }
     }
 }
