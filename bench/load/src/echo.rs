@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::poll::Poll;
-use crate::process::at_rest;
+use crate::process::timed;
 use crate::receipt::Receipts;
 use crate::{Cell, Error, Script, Target, Waiting, Wire, connect};
 
@@ -42,15 +42,11 @@ pub fn echo(
     let mut load = Load::new(wires, script, waiting)?;
     load.run(warm_up)?;
     let (bytes, uncompressed) = (load.receipts.bytes, load.receipts.uncompressed);
-    let before = at_rest(pid)?;
-    let start = Instant::now();
-    let messages = load.run(duration)?;
-    let elapsed = start.elapsed();
-    let after = at_rest(pid)?;
+    let (messages, elapsed, cpu) = timed(pid, || load.run(duration))?;
     Ok(Measured {
         messages,
         elapsed,
-        cpu: after.saturating_sub(before),
+        cpu,
         bytes: load.receipts.bytes - bytes,
         uncompressed: load.receipts.uncompressed - uncompressed,
     })

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::connect::{Offer, accepted, is_whole, open_from};
 use crate::poll::Poll;
-use crate::process::at_rest;
+use crate::process::timed;
 use crate::{Cell, Error, Measured, Target, Waiting};
 
 /// Opens connections for `duration`, as many at a time as the cell says, after a warm-up that is not counted. Each asks
@@ -30,15 +30,11 @@ pub fn handshakes(
     };
     load.run(warm_up)?;
     let bytes = load.bytes;
-    let before = at_rest(pid)?;
-    let start = Instant::now();
-    let messages = load.run(duration)?;
-    let elapsed = start.elapsed();
-    let after = at_rest(pid)?;
+    let (messages, elapsed, cpu) = timed(pid, || load.run(duration))?;
     Ok(Measured {
         messages,
         elapsed,
-        cpu: after.saturating_sub(before),
+        cpu,
         bytes: load.bytes - bytes,
         uncompressed: 0,
     })

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::Error;
 
@@ -30,8 +30,21 @@ fn has_ended(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH)
 }
 
+/// What `run` returns, the time it takes, and the processor time that it costs a process. Both are read while that is at
+/// rest.
+pub(crate) fn timed<T>(
+    pid: u32,
+    run: impl FnOnce() -> Result<T, Error>,
+) -> Result<(T, Duration, Duration), Error> {
+    let before = at_rest(pid)?;
+    let start = Instant::now();
+    let done = run()?;
+    let elapsed = start.elapsed();
+    Ok((done, elapsed, at_rest(pid)?.saturating_sub(before)))
+}
+
 /// The processor time of a process once it no longer grows.
-pub(crate) fn at_rest(pid: u32) -> Result<Duration, Error> {
+fn at_rest(pid: u32) -> Result<Duration, Error> {
     let read = || cpu_time(pid).map_err(Error::io("reading the server's processor time"));
     let mut last = read()?;
     // A server with timers may never be quite at rest; a few of its ticks do no harm.
