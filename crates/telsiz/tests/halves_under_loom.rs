@@ -141,32 +141,29 @@ fn two_senders_that_wait_for_the_transport_are_woken() {
     });
 }
 
-#[test]
-fn a_sender_learns_that_the_other_half_ended_what_it_waits_for() {
-    loom::model(|| {
+/// A sender waits for a transport that does nothing, and `end` is what it waits for.
+fn a_sender_learns_of(end: impl Fn(&Shared<Link>) + Send + Sync + 'static) {
+    loom::model(move || {
         let (link, _transport) = Link::new();
         let shared = Arc::new(Shared::new(Some(link)));
         let sender = thread::spawn({
             let shared = shared.clone();
             move || wait_as_sender(&shared)
         });
-        shared.with(|link, _| link.ended = true);
+        end(&shared);
         shared.wake();
         sender.join().unwrap();
     });
 }
 
 #[test]
-fn a_sender_learns_that_the_receiver_is_gone() {
-    loom::model(|| {
-        let (link, _transport) = Link::new();
-        let shared = Arc::new(Shared::new(Some(link)));
-        let sender = thread::spawn({
-            let shared = shared.clone();
-            move || wait_as_sender(&shared)
-        });
-        drop(shared.take());
-        shared.wake();
-        sender.join().unwrap();
+fn a_sender_learns_that_the_other_half_ended_what_it_waits_for() {
+    a_sender_learns_of(|shared| {
+        shared.with(|link, _| link.ended = true);
     });
+}
+
+#[test]
+fn a_sender_learns_that_the_receiver_is_gone() {
+    a_sender_learns_of(|shared| drop(shared.take()));
 }
