@@ -1,6 +1,9 @@
 //! Operations of the library, each to be run under callgrind: `cargo xtask instructions` does that.
 
 mod counter;
+#[path = "../../crates/telsiz/tests/common/frame.rs"]
+#[allow(dead_code, reason = "the tests of the library use all of it")]
+mod frame;
 mod processor;
 mod scenarios;
 mod wire;

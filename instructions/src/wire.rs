@@ -1,4 +1,4 @@
-//! What is received and sent in the scenarios, and the frames of a peer.
+//! What is sent in the scenarios, and the connections that send it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,50 +8,9 @@ use http::{HeaderMap, Uri};
 use telsiz_proto::handshake::{ClientHandshake, Reply, RequestReader, encode_response, verify};
 use telsiz_proto::{Agreement, Config, Connection, Deflate, Outbox, Role};
 
-pub(crate) const CONTINUATION: u8 = 0x0;
-pub(crate) const TEXT: u8 = 0x1;
-pub(crate) const BINARY: u8 = 0x2;
-pub(crate) const PING: u8 = 0x9;
-pub(crate) const PONG: u8 = 0xa;
-pub(crate) const FIN: u8 = 0x80;
-
-pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-
 pub(crate) const CLIENT: Role = Role::Client {
-    masking_key: || KEY,
+    masking_key: || [0x37, 0xfa, 0x21, 0x3d],
 };
-
-/// A frame as a client sends it.
-pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = header(first, 0x80, payload.len());
-    frame.extend_from_slice(&KEY);
-    let key = KEY.iter().cycle();
-    frame.extend(payload.iter().zip(key).map(|(byte, key)| byte ^ key));
-    frame
-}
-
-/// A frame as a server sends it.
-pub(crate) fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = header(first, 0, payload.len());
-    frame.extend_from_slice(payload);
-    frame
-}
-
-fn header(first: u8, mask: u8, len: usize) -> Vec<u8> {
-    let mut header = vec![first];
-    match len {
-        0..=125 => header.push(mask | len as u8),
-        126..=0xffff => {
-            header.push(mask | 126);
-            header.extend_from_slice(&(len as u16).to_be_bytes());
-        }
-        _ => {
-            header.push(mask | 127);
-            header.extend_from_slice(&(len as u64).to_be_bytes());
-        }
-    }
-    header
-}
 
 /// `len` bytes of English.
 pub(crate) fn ascii(len: usize) -> String {

@@ -6,11 +6,12 @@ use std::time::Instant;
 use telsiz_proto::{Config, Connection, Event, Input, Outbox, Role};
 
 use crate::counter::count;
-use crate::wire::{FIN, PING, PONG, connection, masked, write};
+use crate::frame::{Frame, PING, PONG};
+use crate::wire::{connection, write};
 
 /// A ping comes, its pong goes out.
 pub(super) fn answered_ping() -> usize {
-    let ping = masked(FIN | PING, b"12345678");
+    let ping = Frame::new(PING, b"12345678").bytes(true);
     let mut connection = connection(Role::Server);
     let mut out = Outbox::default();
     count(
@@ -26,7 +27,7 @@ pub(super) fn answered_ping() -> usize {
 
 /// The keepalive's ping goes out, its pong comes.
 pub(super) fn sent_ping() -> usize {
-    let pong = masked(FIN | PONG, b"");
+    let pong = Frame::new(PONG, b"").bytes(true);
     let mut connection = connection(Role::Server);
     let mut out = Outbox::default();
     count(

@@ -9,7 +9,8 @@ use telsiz::{Error, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::counter::count;
-use crate::wire::{FIN, TEXT, answer, ascii, unmasked};
+use crate::frame::Frame;
+use crate::wire::{answer, ascii};
 
 /// How many messages one wake-up brings.
 const BATCH: usize = 16;
@@ -89,7 +90,7 @@ fn echoed(echo: impl AsyncFnOnce(&mut WebSocket<Memory>) -> Result<(), Error>) -
     let _inside = runtime.enter();
     let memory = Memory::default();
     let mut ws = open(&memory);
-    let read = unmasked(FIN | TEXT, ascii(128).as_bytes()).repeat(BATCH);
+    let read = Frame::text(&ascii(128)).bytes(false).repeat(BATCH);
     let mut task = pin!(echo(&mut ws));
     let cx = &mut Context::from_waker(Waker::noop());
     count(

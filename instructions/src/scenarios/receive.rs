@@ -4,15 +4,14 @@ use bytes::{BufMut, BytesMut};
 use telsiz_proto::{Connection, Event, Input, Role};
 
 use crate::counter::count;
-use crate::wire::{
-    BINARY, CLIENT, CONTINUATION, FIN, TEXT, ascii, connection, masked, turkish, unmasked,
-};
+use crate::frame::{CONTINUATION, Frame, TEXT};
+use crate::wire::{CLIENT, ascii, connection, turkish};
 
 /// How many small messages one read brings.
 const BATCH: usize = 64;
 
 fn small() -> Vec<u8> {
-    masked(FIN | TEXT, ascii(128).as_bytes()).repeat(BATCH)
+    Frame::text(&ascii(128)).bytes(true).repeat(BATCH)
 }
 
 /// Polls until nothing comes; how many messages there were.
@@ -62,30 +61,22 @@ pub(super) fn owned() -> usize {
 
 /// Every message spans two reads or three.
 pub(super) fn gathered() -> usize {
-    let read = small();
-    let mut connection = connection(Role::Server);
-    count(
-        BATCH,
-        || read.clone(),
-        |read| {
-            let parts = read.chunks_mut(100);
-            parts.map(|part| messages(&mut connection, part)).sum()
-        },
-    )
+    in_parts(BATCH, &small(), 100)
 }
 
 /// A message of 16 frames that come with one read.
 pub(super) fn fragments() -> usize {
     let fragment = ascii(1024);
-    let mut read = masked(TEXT, fragment.as_bytes());
-    read.extend(masked(CONTINUATION, fragment.as_bytes()).repeat(14));
-    read.extend(masked(FIN | CONTINUATION, fragment.as_bytes()));
+    let more = Frame::new(CONTINUATION, &fragment).more();
+    let mut read = Frame::text(&fragment).more().bytes(true);
+    read.extend(more.bytes(true).repeat(14));
+    read.extend(Frame::new(CONTINUATION, &fragment).bytes(true));
     once(Role::Server, &read)
 }
 
 /// A large message that the transport writes straight into.
 pub(super) fn space() -> usize {
-    let frame = masked(FIN | BINARY, &[b'x'; 256 * 1024]);
+    let frame = Frame::binary([b'x'; 256 * 1024]).bytes(true);
     let mut connection = connection(Role::Server);
     count(
         1,
@@ -105,24 +96,22 @@ pub(super) fn space() -> usize {
 }
 
 pub(super) fn unmask() -> usize {
-    once(
-        Role::Server,
-        &masked(FIN | BINARY, ascii(16 * 1024).as_bytes()),
-    )
+    let frame = Frame::binary(ascii(16 * 1024));
+    once(Role::Server, &frame.bytes(true))
 }
 
 // To see whether text is ASCII belongs to unmasking. What comes to a client is not masked.
 
 pub(super) fn ascii_text() -> usize {
-    once(CLIENT, &unmasked(FIN | TEXT, ascii(16 * 1024).as_bytes()))
+    once(CLIENT, &Frame::text(&ascii(16 * 1024)).bytes(false))
 }
 
 pub(super) fn turkish_text() -> usize {
-    once(CLIENT, &unmasked(FIN | TEXT, turkish(16 * 1024).as_bytes()))
+    once(CLIENT, &Frame::text(&turkish(16 * 1024)).bytes(false))
 }
 
 pub(super) fn short_turkish_text() -> usize {
-    once(CLIENT, &unmasked(FIN | TEXT, turkish(50).as_bytes()))
+    once(CLIENT, &Frame::text(&turkish(50)).bytes(false))
 }
 
 /// Fragments and reads end in the middle of letters.
@@ -132,16 +121,22 @@ pub(super) fn cut_turkish_text() -> usize {
     let mut frames = Vec::new();
     let mut opcode = TEXT;
     while let Some(part) = parts.next() {
-        let fin = if parts.peek().is_none() { FIN } else { 0 };
-        frames.extend(masked(fin | opcode, part));
+        let fin = parts.peek().is_none();
+        let frame = Frame::new(opcode, part);
+        frames.extend(Frame { fin, ..frame }.bytes(true));
         opcode = CONTINUATION;
     }
+    in_parts(1, &frames, 707)
+}
+
+/// So many messages, with reads of at most `size` bytes.
+fn in_parts(operations: usize, read: &[u8], size: usize) -> usize {
     let mut connection = connection(Role::Server);
     count(
-        1,
-        || frames.clone(),
-        |frames| {
-            let parts = frames.chunks_mut(707);
+        operations,
+        || read.to_vec(),
+        |read| {
+            let parts = read.chunks_mut(size);
             parts.map(|part| messages(&mut connection, part)).sum()
         },
     )

@@ -3,7 +3,8 @@
 use telsiz_proto::{Connection, Deflate, Input, Message, Outbox, Prepared, Role};
 
 use crate::counter::count;
-use crate::wire::{CLIENT, FIN, TEXT, ascii, compressing, connection, json, masked, write};
+use crate::frame::Frame;
+use crate::wire::{CLIENT, ascii, compressing, connection, json, write};
 
 /// How many small messages go out with one write.
 const BATCH: usize = 64;
@@ -13,7 +14,7 @@ const AUDIENCE: usize = 1000;
 
 /// What `run` does for an echo: received where it lies, copied out.
 pub(super) fn echo() -> usize {
-    let read = masked(FIN | TEXT, ascii(128).as_bytes()).repeat(BATCH);
+    let read = Frame::text(&ascii(128)).bytes(true).repeat(BATCH);
     let mut connection = connection(Role::Server);
     let mut out = Outbox::default();
     count(
