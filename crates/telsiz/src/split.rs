@@ -204,10 +204,8 @@ impl<S: Io> Sender<S> {
     /// [`TrySendError::Full`] if more than the write buffer is queued already,
     /// [`TrySendError::Closed`] if the connection is closing.
     pub fn try_send(&self, message: impl Into<Outgoing>) -> Result<(), TrySendError> {
-        self.queue(message.into(), |link, cx| {
-            // What is refused now, the receiver writes when it can be.
-            let _ = link.poll_flush(cx);
-        })
+        // What is refused now, the receiver writes when it can be.
+        self.queue(message.into(), Link::try_flush)
     }
 
     /// Queues a message, to be written together with others. Never waits.
@@ -226,9 +224,7 @@ impl<S: Io> Sender<S> {
     /// Writes what the transport takes at once of all that is queued. Never waits:
     /// what it does not take, the receiver writes as soon as it does.
     pub fn try_flush(&self) {
-        self.shared.with(|link, cx| {
-            let _ = link.poll_flush(cx);
-        });
+        self.shared.with(Link::try_flush);
     }
 
     /// Queues a message if there is room, and goes on with `then`.
@@ -273,7 +269,7 @@ impl<S: Io> Sender<S> {
     pub fn close(&self, frame: impl Into<CloseFrame>) {
         self.shared.with(|link, cx| {
             link.start_close(frame.into());
-            let _ = link.poll_flush(cx);
+            link.try_flush(cx);
         });
         // The receiver has to wait for the peer's answer only so long, and no sender
         // for room.

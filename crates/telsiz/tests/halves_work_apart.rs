@@ -11,6 +11,7 @@ use common::poll::Count;
 use common::server::Running;
 use common::{client, pipe, soon};
 use telsiz::{CloseCode, Error, Message, PingError, State, TrySendError, Upgrade};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 #[tokio::test]
@@ -408,4 +409,38 @@ async fn halves_over_tcp_at_both_ends() {
     numbers.sort_unstable();
     assert_eq!(numbers, (0..500).collect::<Vec<_>>());
     soon(sending).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_one_task_tries_to_send_to_many_is_written_at_once() {
+    // More writes than tokio's budget for a task has.
+    const MEMBERS: usize = 300;
+    let (join, mut joined) = mpsc::unbounded_channel();
+    let server = Running::start(|serve| {
+        serve.fallback(move |request: Upgrade| {
+            let join = join.clone();
+            async move {
+                let (mut receiver, sender) = request.accept().await?.split();
+                join.send(sender).unwrap();
+                receiver.recv().await
+            }
+        })
+    })
+    .await;
+    let (mut clients, mut senders) = (Vec::new(), Vec::new());
+    for _ in 0..MEMBERS {
+        clients.push(server.connect("/").await);
+        senders.push(soon(joined.recv()).await.unwrap());
+    }
+    for sender in &senders {
+        sender.try_send("sent").unwrap();
+        sender.try_feed("fed").unwrap();
+        sender.try_flush();
+    }
+    let written = senders.iter().filter(|sender| sender.backlog() == 0);
+    assert_eq!(written.count(), MEMBERS);
+    for ws in &mut clients {
+        assert_eq!(soon(ws.recv()).await.unwrap(), Some("sent".into()));
+        assert_eq!(soon(ws.recv()).await.unwrap(), Some("fed".into()));
+    }
 }

@@ -1,10 +1,12 @@
 //! Sending on a link.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use telsiz_proto::{Message, Outbox, Outgoing, State};
+use tokio::task::coop;
 
 use super::{Io, Link};
 use crate::error::{Error, TrySendError};
@@ -120,6 +122,14 @@ impl<S: Io> Link<S> {
             true => Poll::Ready(Ok(())),
             false => self.poll_flush_rest(cx),
         }
+    }
+
+    /// As [`Link::poll_flush`], for whoever cannot wait. So it is not held up by the
+    /// budget that tokio gives tasks: one that sends to many would use it up, and
+    /// leave the rest of them to their receivers.
+    pub(crate) fn try_flush(&mut self, cx: &mut Context<'_>) {
+        let flushing = coop::unconstrained(poll_fn(|cx| self.poll_flush(cx)));
+        let _ = pin!(flushing).poll(cx);
     }
 
     /// As [`Link::poll_flush`], for whoever waits for it: after the end nobody keeps
