@@ -208,6 +208,11 @@ impl Hub {
         self.engine.presence().rooms(skip, limit).await
     }
 
+    /// How many rooms somebody is in, as far as this is known without asking anybody.
+    pub fn room_count(&self) -> usize {
+        self.engine.presence().room_count()
+    }
+
     /// The rooms that a connection is in.
     ///
     /// # Errors

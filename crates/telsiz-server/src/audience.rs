@@ -86,6 +86,19 @@ impl<T> Audience<T> {
         self.deliver(&mut self.lock(), |_, ear| choose(ear));
     }
 
+    /// Sends each of these members, known by their keys, a message.
+    pub(crate) fn send_to(&self, members: impl Iterator<Item = (usize, Prepared)>) {
+        let mut seats = self.lock();
+        let mut number = 0;
+        for (key, message) in members {
+            if let Some(seat) = seats.get_mut(key) {
+                seat.line.send(message);
+                number += 1;
+            }
+        }
+        self.traffic.sent(number);
+    }
+
     fn deliver(&self, seats: &mut Slab<Seat<T>>, choose: impl Fn(usize, &T) -> Option<Prepared>) {
         let mut number = 0;
         for (key, seat) in seats {
@@ -104,6 +117,11 @@ impl<T> Audience<T> {
 }
 
 impl<T> Member<T> {
+    /// What it is known by in its audience.
+    pub(crate) fn key(&self) -> usize {
+        self.key
+    }
+
     /// The handshake was answered: what was sent meanwhile goes out, and from now
     /// on everything at once.
     pub(crate) fn open(&self, sender: Sender) {
@@ -113,14 +131,17 @@ impl<T> Member<T> {
     }
 
     /// As [`open`](Self::open), with `greeting` before everything else, and tells
-    /// all others: a member that joins later is not told.
-    pub(crate) fn open_with(&self, sender: Sender, greeting: Prepared, others: &Prepared) {
+    /// all others, if they are to hear something: a member that joins later does not.
+    pub(crate) fn open_with(&self, sender: Sender, greeting: Prepared, others: Option<&Prepared>) {
         let mut seats = self.audience.lock();
         if let Some(seat) = seats.get_mut(self.key) {
             seat.line.open(sender, Some(greeting));
+            self.audience.traffic.sent(1);
         }
-        let others_of = |key, _: &T| (key != self.key).then(|| others.clone());
-        self.audience.deliver(&mut seats, others_of);
+        if let Some(others) = others {
+            let others_of = |key, _: &T| (key != self.key).then(|| others.clone());
+            self.audience.deliver(&mut seats, others_of);
+        }
     }
 
     /// Sends each other member what `choose` chooses for it.
@@ -202,7 +223,7 @@ mod tests {
                     let ws = upgrade.accept().await.expect("accepted");
                     let (mut receiver, sender) = ws.split();
                     let nobody = Prepared::new("nobody is there");
-                    member.open_with(sender, Prepared::new("first"), &nobody);
+                    member.open_with(sender, Prepared::new("first"), Some(&nobody));
                     audience.send_to_all(|()| prepared("fourth"));
                     let _ = receiver.recv().await;
                 }

@@ -14,6 +14,16 @@ pub(crate) const UNKNOWN_ENDPOINT: CloseFrame =
 pub(crate) const TOO_OFTEN: CloseFrame =
     CloseFrame::from_static(CloseCode::POLICY, "Rate limit exceeded");
 
+/// The first message to a lobby was no join.
+pub(crate) const JOIN_FIRST: CloseFrame = CloseFrame::from_static(CloseCode::POLICY, "Join first");
+
+/// Somebody in the lobby is called that already.
+pub(crate) const NICK_TAKEN: CloseFrame = CloseFrame::from_static(CloseCode::POLICY, "Nick taken");
+
+/// Nobody can be called that in the lobby.
+pub(crate) const INVALID_NICK: CloseFrame =
+    CloseFrame::from_static(CloseCode::POLICY, "Invalid nick");
+
 /// More waits for the peer than may wait.
 pub(crate) const TOO_SLOW: CloseFrame = CloseFrame::from_static(
     CloseCode::new(4008).expect("a code for applications"),
@@ -42,6 +52,9 @@ mod tests {
         assert_eq!(TOO_SLOW.to_string(), "4008 Too slow");
         assert_eq!(UNKNOWN_ENDPOINT.to_string(), "1008 Unknown endpoint");
         assert_eq!(TOO_OFTEN.to_string(), "1008 Rate limit exceeded");
+        assert_eq!(JOIN_FIRST.to_string(), "1008 Join first");
+        assert_eq!(NICK_TAKEN.to_string(), "1008 Nick taken");
+        assert_eq!(INVALID_NICK.to_string(), "1008 Invalid nick");
         assert_eq!(TEXT_ONLY.code(), CloseCode::UNSUPPORTED_DATA);
     }
 }

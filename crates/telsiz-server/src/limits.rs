@@ -6,6 +6,10 @@ use telsiz::{Deflate, Exceeded, Fault, Message, Options};
 /// How much may wait for a member of an audience before it counts as too slow.
 pub(crate) const AUDIENCE_BUFFER: usize = 1024 * 1024;
 
+/// Joining and leaving is announced to others in rooms of at most so many connections: in a larger
+/// one that would be most of what is said.
+pub(crate) const ANNOUNCE_LIMIT: usize = 500;
+
 /// What a connection may send and how.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {

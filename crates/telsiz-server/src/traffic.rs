@@ -50,7 +50,6 @@ impl Traffic {
     }
 
     /// So far.
-    #[allow(dead_code, reason = "for apps to come")]
     pub(crate) fn counts(&self) -> Counts {
         let sum = |count: fn(&Place) -> &AtomicU64| {
             let counts = self.0.iter().map(count);

@@ -228,6 +228,10 @@ impl Presence for Local {
         now((rooms.collect(), tables.rooms.len()))
     }
 
+    fn room_count(&self) -> usize {
+        self.lock().rooms.len()
+    }
+
     fn rooms_of(
         &self,
         connection: ConnectionId,

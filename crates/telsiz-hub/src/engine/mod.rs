@@ -134,6 +134,9 @@ pub trait Presence: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<(Vec<RoomSummary>, usize), EngineError>>;
 
+    /// How many rooms somebody is in, as far as this is known without asking anybody.
+    fn room_count(&self) -> usize;
+
     /// The rooms that a connection is in, in the order of joining.
     fn rooms_of(
         &self,

@@ -17,21 +17,27 @@ pub(crate) use self::relay::Relay;
 
 mod broadcast;
 mod echo;
+mod envelope;
+mod lobby;
 mod numbered;
 mod relay;
 mod room;
 mod rooms;
+mod stats;
 mod typed;
 
 /// All apps, in the order in which they are shown.
-pub(crate) const APPS: [&App; 7] = [
+pub(crate) const APPS: [&App; 10] = [
     &echo::APP,
     &broadcast::APP,
     &relay::APP,
+    &lobby::APP,
     &room::APP,
     &rooms::APP,
-    &numbered::APP,
+    &envelope::APP,
     &typed::APP,
+    &numbered::APP,
+    &stats::APP,
 ];
 
 /// A behaviour on a path.

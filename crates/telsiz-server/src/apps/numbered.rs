@@ -71,7 +71,7 @@ impl Client {
     fn announce(member: Member<()>, number: u64, sender: Sender) -> Self {
         let welcome = Prepared::new(format!("Welcome to chat! Your ID: {number}"));
         let joined = Prepared::new(format!("User {number} joined"));
-        member.open_with(sender, welcome, &joined);
+        member.open_with(sender, welcome, Some(&joined));
         Self { member, number }
     }
 

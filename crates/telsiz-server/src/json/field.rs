@@ -1,8 +1,11 @@
 //! The fields of a message, each read by its type.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::from_str;
+use serde_json::value::RawValue;
 
 use super::object::Object;
 use super::wrong::{Expected, WrongField};
@@ -72,6 +75,10 @@ pub(crate) struct TextOrEmpty(pub(crate) String);
 #[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub(crate) struct NotBlank(#[schemars(regex(pattern = r"\S"))] pub(crate) String);
 
+/// Any JSON, as it came; `null` if it is absent.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Any(Box<RawValue>);
+
 /// How grave a message of the system is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -87,6 +94,46 @@ pub(crate) enum Level {
 
 fn text(value: Option<&str>) -> Option<String> {
     value.and_then(|value| from_str(value).ok())
+}
+
+impl Default for Any {
+    fn default() -> Self {
+        Self(RawValue::NULL.to_owned())
+    }
+}
+
+impl PartialEq for Any {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+impl JsonSchema for Any {
+    fn schema_name() -> Cow<'static, str> {
+        "Any".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "default": null })
+    }
+}
+
+impl Field for Any {
+    fn read(value: Option<&str>) -> Result<Self, Expected> {
+        let Some(value) = value else {
+            return Ok(Self::default());
+        };
+        // It was read as JSON already.
+        let raw = RawValue::from_string(value.to_owned());
+        raw.map(Self).map_err(|_| Expected::Text)
+    }
+}
+
+impl Field for f64 {
+    fn read(value: Option<&str>) -> Result<Self, Expected> {
+        let number = value.and_then(|value| from_str(value).ok());
+        number.ok_or(Expected::Number)
+    }
 }
 
 impl Field for String {
@@ -181,6 +228,26 @@ mod tests {
         assert_eq!(read::<TextOrEmpty>("5"), Err(Expected::Text));
         assert_eq!(read("absent"), Ok(None::<String>));
         assert_eq!(read::<Option<String>>("5"), Err(Expected::Text));
+    }
+
+    #[test]
+    fn a_number_is_no_text_and_not_beyond_all_bounds() {
+        assert_eq!(read("-1.5e3"), Ok(-1500.0));
+        for wrong in ["absent", r#""5""#, "1e999"] {
+            assert_eq!(read::<f64>(wrong), Err(Expected::Number), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn anything_stays_as_it_came() {
+        for (value, written) in [
+            ("1.50", "1.50"),
+            (r#"{"a":[ ]}"#, r#"{"a":[ ]}"#),
+            ("absent", "null"),
+        ] {
+            let any = read::<Any>(value).expect("anything");
+            assert_eq!(serde_json::to_string(&any).expect("JSON"), written);
+        }
     }
 
     #[test]

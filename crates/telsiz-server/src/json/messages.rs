@@ -14,11 +14,12 @@
 /// }
 /// ```
 ///
-/// `FromClient::read(kind, &object)` is the message, or all fields that are wrong.
+/// `FromClient::read(kind, &object)` is the message, or all fields that are wrong. With
+/// `enum FromClient in "payload"` the fields are not beside the type but in an object beside it.
 macro_rules! messages {
     (
         $(#[$about:meta])*
-        $vis:vis enum $name:ident {
+        $vis:vis enum $name:ident $(in $content:literal)? {
             $(
                 $(#[$what:meta])*
                 $kind:literal => $variant:ident {
@@ -29,7 +30,7 @@ macro_rules! messages {
     ) => {
         $(#[$about])*
         #[derive(Debug, PartialEq, schemars::JsonSchema)]
-        #[schemars(tag = "type")]
+        #[schemars(tag = "type" $(, content = $content)?)]
         $vis enum $name {
             $(
                 $(#[$what])*
@@ -40,7 +41,7 @@ macro_rules! messages {
 
         impl $name {
             /// The types that there are, and the one that every app answers.
-            const TYPES: &'static [&'static str] = &[$($kind,)* "ping"];
+            $vis const TYPES: &'static [&'static str] = &[$($kind,)* "ping"];
 
             /// Reads a message of this type, or tells all fields that are wrong.
             $vis fn read(

@@ -3,12 +3,14 @@
 use serde::Serialize;
 use serde_json::from_str;
 
-#[allow(unused_imports, reason = "for apps to come")]
-pub(crate) use self::field::{Field, Fields, Level, NotBlank, RoomName, TextOrEmpty, UserName};
+use crate::lang::{ByLang, Lang};
+
+pub(crate) use self::field::{
+    Any, Field, Fields, Level, NotBlank, RoomName, TextOrEmpty, UserName,
+};
 pub(crate) use self::messages::messages;
 pub(crate) use self::object::Object;
 pub(crate) use self::schema::Schema;
-#[allow(unused_imports, reason = "for apps to come")]
 pub(crate) use self::wrong::{Expected, ToldField, WrongField, sentence};
 
 mod field;
@@ -43,6 +45,19 @@ impl<'a> Heard<'a> {
                 Ok(_) => Self::NoObject,
                 Err(_) => Self::NoJson,
             },
+        }
+    }
+
+    /// The object, or what is said to somebody who sent none and reads `lang`.
+    pub(crate) fn object(self, lang: Lang) -> Result<Object<'a>, String> {
+        const NO_JSON: ByLang<&str> = ByLang {
+            tr: "JSON formatında mesaj göndermelisiniz",
+            en: "Messages must be JSON",
+        };
+        match self {
+            Self::Object(object) => Ok(object),
+            Self::NoObject => Err(WrongField::NO_OBJECT.sentence(lang)),
+            Self::NoJson => Err(NO_JSON.of(lang).to_owned()),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 /// A JSON object whose values stay as they came, in their order, whether they are
 /// known or not. Of a name that comes twice the last value counts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Object<'a> {
     fields: Vec<(String, Cow<'a, RawValue>)>,
 }

@@ -22,6 +22,8 @@ pub(crate) enum Expected {
     Object,
     /// A text.
     Text,
+    /// A number.
+    Number,
     /// A text that says something.
     NotBlank,
     /// The name of a room.
@@ -56,6 +58,10 @@ impl Expected {
             Self::Text => ByLang {
                 tr: "bir metin",
                 en: "a text",
+            },
+            Self::Number => ByLang {
+                tr: "bir sayı",
+                en: "a number",
             },
             Self::NotBlank => ByLang {
                 tr: "Mesaj boş olamaz",
@@ -98,7 +104,6 @@ impl WrongField {
     }
 
     /// In one sentence: `room_id: expected a text`.
-    #[allow(dead_code, reason = "for apps to come")]
     pub(crate) fn sentence(&self, lang: Lang) -> String {
         let (field, expected) = (self.field, self.expected.of(lang));
         let colon = if field.is_empty() { "" } else { ": " };
@@ -112,7 +117,6 @@ impl WrongField {
 }
 
 /// All that is wrong, in one line.
-#[allow(dead_code, reason = "for apps to come")]
 pub(crate) fn sentence(wrong: &[WrongField], lang: Lang) -> String {
     let sentences: Vec<_> = wrong.iter().map(|wrong| wrong.sentence(lang)).collect();
     sentences.join("; ")

@@ -66,6 +66,11 @@ impl Rooms {
         &self.0.hub
     }
 
+    /// How many rooms somebody is in.
+    pub(crate) fn number(&self) -> usize {
+        self.0.hub.room_count()
+    }
+
     /// The clients that have an id.
     pub(crate) fn clients(&self) -> &Clients {
         &self.0.clients

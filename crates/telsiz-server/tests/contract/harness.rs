@@ -267,8 +267,8 @@ impl Client {
 
     /// The same in JSON.
     pub(crate) async fn ask_json(&mut self, message: &Value) -> Value {
-        let answer = self.ask(&message.to_string()).await;
-        serde_json::from_str(&answer).expect("JSON")
+        self.send_json(message).await;
+        self.json().await
     }
 
     /// The Close frame, which must come next.
@@ -277,6 +277,28 @@ impl Client {
         assert_eq!(message.expect("no error"), None);
         let outcome = self.0.outcome().expect("an outcome");
         outcome.received.expect("a Close frame")
+    }
+
+    /// The Close frame, whatever comes before it.
+    pub(crate) async fn ended(&mut self) -> CloseFrame {
+        while timeout(PATIENCE, self.0.recv())
+            .await
+            .expect("in time")
+            .expect("no error")
+            .is_some()
+        {}
+        let outcome = self.0.outcome().expect("an outcome");
+        outcome.received.expect("a Close frame")
+    }
+
+    /// Sends JSON.
+    pub(crate) async fn send_json(&mut self, message: &Value) {
+        self.send(message.to_string()).await;
+    }
+
+    /// The next message, which must be JSON.
+    pub(crate) async fn json(&mut self) -> Value {
+        serde_json::from_str(&self.text().await).expect("JSON")
     }
 
     /// Closes, politely.

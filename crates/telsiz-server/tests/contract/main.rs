@@ -4,12 +4,15 @@
 mod broadcast;
 mod connect;
 mod echo;
+mod envelope;
 mod harness;
 mod http;
+mod lobby;
 mod numbered;
 mod relay;
 mod rules;
 mod serving;
+mod stats;
 mod stopping;
 mod tls;
 mod typed;

@@ -5,17 +5,25 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Server};
 
 /// The apps of a server, each with its path; and a path where there is none.
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 9] = [
     "/echo",
     "/broadcast",
     "/ws",
-    "/numbered",
+    "/chat",
+    "/envelope",
     "/typed",
+    "/numbered",
+    "/metrics",
     "/nothing/here",
 ];
 
-/// Those whose messages are JSON.
-const JSON_PATHS: [&str; 1] = ["/typed"];
+/// Those whose messages are JSON, each with its path.
+const JSON_APPS: [(&str, &str); 4] = [
+    ("lobby", "/chat"),
+    ("envelope", "/envelope"),
+    ("typed", "/typed"),
+    ("stats", "/metrics"),
+];
 
 fn origin(origin: &str) -> [(&str, &str); 1] {
     [("Origin", origin)]
@@ -149,6 +157,16 @@ async fn our_sub_protocol_is_selected_else_one_with_a_token() {
     }
 }
 
+/// The next text that is not one that `stats` sends by itself.
+async fn answer(client: &mut Client) -> String {
+    loop {
+        let text = client.text().await;
+        if !text.contains("cpu_usage") {
+            return text;
+        }
+    }
+}
+
 /// Sends `number` pings in JSON, and reads as many answers.
 async fn ping(client: &mut Client, number: usize) -> Vec<String> {
     for _ in 0..number {
@@ -156,7 +174,7 @@ async fn ping(client: &mut Client, number: usize) -> Vec<String> {
     }
     let mut answers = Vec::new();
     for _ in 0..number {
-        answers.push(client.text().await);
+        answers.push(answer(client).await);
     }
     answers
 }
@@ -164,7 +182,7 @@ async fn ping(client: &mut Client, number: usize) -> Vec<String> {
 #[tokio::test]
 async fn a_ping_in_json_gets_a_pong_and_other_signs_of_life_get_nothing() {
     let server = Server::start("");
-    for path in JSON_PATHS {
+    for (_, path) in JSON_APPS {
         let mut client = server.open(path).await;
         for sent in [
             r#"{"type":"heartbeat"}"#,
@@ -173,19 +191,60 @@ async fn a_ping_in_json_gets_a_pong_and_other_signs_of_life_get_nothing() {
         ] {
             client.send(sent).await;
         }
-        assert_eq!(client.text().await, r#"{"type":"pong"}"#, "{path}");
+        assert_eq!(answer(&mut client).await, r#"{"type":"pong"}"#, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_binary_message_to_an_app_that_takes_none_is_closed_with_1003() {
+    let server = Server::start("");
+    for path in ["/ws", "/chat", "/typed", "/numbered", "/metrics"] {
+        let mut client = server.open(path).await;
+        client.send(vec![b'{', b'}']).await;
+        assert_eq!(client.ended().await.code().get(), 1003, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_oversized_message_is_told_in_the_shape_of_the_app() {
+    let server = Server::start("--lang en");
+    let said = "The message is too large: at most 65536 bytes";
+    for (path, mut own) in [
+        ("/ws", json!({})),
+        (
+            "/chat",
+            json!({"type": "error", "nick": "server", "text": said}),
+        ),
+        (
+            "/envelope",
+            json!({"type": "error", "payload": {"message": said}}),
+        ),
+        (
+            "/typed",
+            json!({"type": "system", "level": "error", "message": said}),
+        ),
+        ("/metrics", json!({"type": "error", "message": said})),
+    ] {
+        let mut client = server.open(path).await;
+        client.send("x".repeat(65_537)).await;
+        let told: Value = serde_json::from_str(&answer(&mut client).await).expect("JSON");
+        own["error"] = "Message too large".into();
+        own["max_size"] = 65_536.into();
+        assert_eq!(told, own, "{path}");
+        assert_eq!(client.ended().await.code().get(), 1009, "{path}");
     }
 }
 
 #[tokio::test]
 async fn the_1201st_message_in_a_minute_is_rejected_and_the_connection_stays() {
     let server = Server::start("--lang en");
-    for path in JSON_PATHS {
+    for (_, path) in JSON_APPS {
         let mut client = server.open(path).await;
         let pongs = ping(&mut client, 1_200).await;
         assert!(pongs.iter().all(|pong| pong == r#"{"type":"pong"}"#));
         for sent in [r#"{"type":"ping"}"#, "anything"] {
-            let told: Value = serde_json::from_str(&client.ask(sent).await).expect("JSON");
+            client.send(sent).await;
+            let told: Value = serde_json::from_str(&answer(&mut client).await).expect("JSON");
             assert_eq!(told["error"], "Rate limit exceeded", "{path}");
             let retry_after = told["retry_after"].as_u64().expect("whole seconds");
             assert!((1..=60).contains(&retry_after), "{retry_after}");
@@ -245,12 +304,13 @@ async fn echo_broadcast_and_relay_and_who_switched_it_off_know_no_rate() {
 #[tokio::test]
 async fn schemas_of_apps_that_speak_json_are_served() {
     let server = Server::start("");
-    for path in JSON_PATHS {
-        let reply = server.get(&format!("/schemas{path}.json"));
-        assert_eq!(reply.status, 200, "{path}");
+    for (app, _) in JSON_APPS {
+        let reply = server.get(&format!("/schemas/{app}.json"));
+        assert_eq!(reply.status, 200, "{app}");
         let media_type = reply.header("content-type");
         assert_eq!(media_type, Some("application/schema+json"));
         let schema = reply.json();
+        assert_eq!(schema["title"], app);
         assert!(schema["$defs"]["FromClient"].is_object(), "{schema}");
         assert!(schema["$defs"]["FromServer"].is_object(), "{schema}");
     }

@@ -97,7 +97,10 @@ fn failed(arguments: &str) -> (Option<i32>, String) {
 #[test]
 fn wrong_usage_is_told_in_one_line_with_exit_code_2() {
     for (arguments, named) in [
-        ("serve radio", "echo, broadcast, relay, "),
+        (
+            "serve radio",
+            "echo, broadcast, relay, lobby, room, rooms, envelope, typed, numbered, stats",
+        ),
         ("serve --tls-cert x.pem", "--tls-key"),
         ("serve --tls-key x.key", "--tls-cert"),
         ("serve --listen 8000", "HOST:PORT"),
