@@ -1,4 +1,4 @@
-//! `bench`: our echo against a bare epoll loop and other libraries.
+//! `bench`: echoes, fan-out and stored messages, against bare epoll loops and other libraries.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,8 @@ pub(crate) struct Options {
     /// Build for any processor of this architecture instead of for this one
     #[arg(long)]
     no_native: bool,
-    /// What the runner takes; `cargo xtask bench -- --help` lists it
+    /// What the runner takes: nothing for echoes, `fanout` or `publish`, and their options; `cargo xtask bench -- --help`
+    /// lists them, as does `cargo xtask bench fanout --help`
     #[arg(
         value_name = "RUNNER",
         trailing_var_arg = true,

@@ -41,7 +41,7 @@ enum Chore {
     Conformance(conformance::Options),
     /// Run the suites that drive our server with other people's clients
     Interop(interop::Options),
-    /// Measure our echo against a bare epoll loop and other libraries
+    /// Measure us against bare epoll loops and other libraries: echoes, `fanout`, `publish`
     Bench(bench::Options),
     /// Fuzz: cargo-fuzz on the targets in fuzz/
     Fuzz(fuzz::Options),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::rooms::LEAST;
+
 /// What the load does with a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Work {
@@ -14,10 +16,12 @@ pub enum Work {
     Tls,
     /// Connections that are opened and closed without a message.
     Open,
+    /// Messages to a room of which every connection is a member, over TCP.
+    Fanout,
 }
 
 impl Work {
-    const ALL: [Self; 4] = [Self::Echo, Self::Json, Self::Tls, Self::Open];
+    const ALL: [Self; 5] = [Self::Echo, Self::Json, Self::Tls, Self::Open, Self::Fanout];
 
     /// What a cell of this work begins with.
     const fn prefix(self) -> &'static str {
@@ -26,6 +30,7 @@ impl Work {
             Self::Json => "json-",
             Self::Tls => "tls-",
             Self::Open => "open-",
+            Self::Fanout => "fanout-",
         }
     }
 }
@@ -34,7 +39,8 @@ impl Work {
 ///
 /// Written `SIZE/CONNECTIONS/IN_FLIGHT`, for example `128/100/16`, the other kinds of work with their name in front:
 /// `json-1024/100/1`, `tls-1024/100/1`. In `open-0/32/1` 32 connections at a time are opened and closed; it has no
-/// messages, so its other numbers are always these.
+/// messages, so its other numbers are always these. In `fanout-128/1000/16` one of 1000 members of a room publishes to
+/// all, 16 messages at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cell {
     /// What is done.
@@ -43,7 +49,7 @@ pub struct Cell {
     pub size: usize,
     /// Connections open at once.
     pub connections: usize,
-    /// Messages that are on their way on each connection.
+    /// Messages that are on their way on each connection; in a room, those that not every member has.
     pub in_flight: usize,
 }
 
@@ -85,8 +91,8 @@ pub struct ParseCellError;
 impl fmt::Display for ParseCellError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "a cell is SIZE/CONNECTIONS/IN_FLIGHT, three numbers above zero, alone or behind json- or tls-; \
-             or open-0/CONNECTIONS/1",
+            "a cell is SIZE/CONNECTIONS/IN_FLIGHT, three numbers above zero, alone or behind json-, tls- \
+             or fanout- (of 8 bytes and more); or open-0/CONNECTIONS/1",
         )
     }
 }
@@ -112,6 +118,7 @@ impl FromStr for Cell {
         };
         let fits = match work {
             Work::Open => size == 0 && in_flight == 1,
+            Work::Fanout => size >= LEAST && in_flight > 0,
             Work::Echo | Work::Json | Work::Tls => size > 0 && in_flight > 0,
         };
         match fits && connections > 0 {
@@ -132,6 +139,7 @@ mod tests {
             (Cell::of(Work::Json, 1024, 100, 1), "json-1024/100/1"),
             (Cell::of(Work::Tls, 1024, 100, 1), "tls-1024/100/1"),
             (Cell::of(Work::Open, 0, 32, 1), "open-0/32/1"),
+            (Cell::of(Work::Fanout, 128, 1000, 16), "fanout-128/1000/16"),
         ] {
             assert_eq!(cell.to_string(), text);
             assert_eq!(text.parse(), Ok(cell));
@@ -153,6 +161,8 @@ mod tests {
             "open-0/0/1",
             "open-1/1/1",
             "open-0/1/2",
+            "fanout-7/1/1",
+            "fanout-8/1/0",
         ] {
             assert_eq!(text.parse::<Cell>(), Err(ParseCellError), "{text}");
         }

@@ -102,7 +102,7 @@ pub fn open(target: &Target, offer: Offer, count: usize) -> Result<Vec<Wire>, Er
             let tcp = TcpStream::connect(target.address).map_err(Error::io("connecting"))?;
             set_up(&tcp)?;
             let mut wire = Wire::new(tcp, target.tls.as_ref())?;
-            request(&mut wire, target.address, offer)?;
+            request(&mut wire, target.address, "/", offer)?;
             open.push(wire);
         }
         for wire in &mut open[first..] {
@@ -119,6 +119,30 @@ pub(crate) fn open_from(
     address: SocketAddr,
     offer: Offer,
 ) -> Result<TcpStream, Error> {
+    let mut tcp = connect_from(place, address)?;
+    request(&mut tcp, address, "/", offer)?;
+    Ok(tcp)
+}
+
+/// Opens WebSocket connections with the paths that are given, from many addresses. They block, with a time-out for
+/// reading.
+pub(crate) fn open_paths(address: SocketAddr, paths: &[String]) -> Result<Vec<TcpStream>, Error> {
+    let mut open = Vec::with_capacity(paths.len());
+    for batch in paths.chunks(BATCH) {
+        let first = open.len();
+        for (place, path) in batch.iter().enumerate() {
+            let mut tcp = connect_from(place, address)?;
+            request(&mut tcp, address, path, Offer::Nothing)?;
+            open.push(tcp);
+        }
+        for tcp in &mut open[first..] {
+            answer(tcp, Offer::Nothing)?;
+        }
+    }
+    Ok(open)
+}
+
+fn connect_from(place: usize, address: SocketAddr) -> Result<TcpStream, Error> {
     let connected = || {
         let SocketAddr::V4(to) = address else {
             return TcpStream::connect(address);
@@ -129,9 +153,8 @@ pub(crate) fn open_from(
         connect(&socket, &to)?;
         Ok(TcpStream::from(socket))
     };
-    let mut tcp = connected().map_err(Error::io("connecting"))?;
+    let tcp = connected().map_err(Error::io("connecting"))?;
     set_up(&tcp)?;
-    request(&mut tcp, address, offer)?;
     Ok(tcp)
 }
 
@@ -141,9 +164,14 @@ fn set_up(tcp: &TcpStream) -> Result<(), Error> {
         .map_err(Error::io("setting up a socket"))
 }
 
-fn request(stream: &mut impl Write, address: SocketAddr, offer: Offer) -> Result<(), Error> {
+fn request(
+    stream: &mut impl Write,
+    address: SocketAddr,
+    path: &str,
+    offer: Offer,
+) -> Result<(), Error> {
     let mut request = format!(
-        "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n"
     );
     if let Some(extensions) = offer.extensions() {

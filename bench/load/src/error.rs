@@ -37,10 +37,43 @@ pub enum Error {
         /// The byte of the text from which on it is wrong; none if it cannot be decompressed at all.
         byte: Option<usize>,
     },
-    /// More came back than was sent.
+    /// More came than was sent.
     Surplus {
         /// The connection, counted from 0.
         connection: usize,
+    },
+    /// A member of a room got another message than the next one.
+    WrongMessage {
+        /// The connection, counted from 0.
+        connection: usize,
+        /// The message that was due, counted from 0.
+        due: u64,
+        /// The message that came, if it has a number.
+        came: Option<u64>,
+    },
+    /// A member of a room got a message in other words than those before it.
+    OtherWords {
+        /// The connection, counted from 0.
+        connection: usize,
+        /// The message, counted from 0.
+        message: u64,
+    },
+    /// A publisher was told that a message is stored which it did not just send.
+    WrongReceipt {
+        /// The connection, counted from 0.
+        connection: usize,
+    },
+    /// What came is no whole text, ping or pong.
+    WrongFrame {
+        /// The connection, counted from 0.
+        connection: usize,
+    },
+    /// The server said that something is wrong, or closed with a reason.
+    Refused {
+        /// The connection, counted from 0.
+        connection: usize,
+        /// What it said.
+        reason: String,
     },
     /// The server closed or reset a connection.
     Lost {
@@ -92,7 +125,38 @@ impl fmt::Display for Error {
                 }
             }
             Self::Surplus { connection } => {
-                write!(f, "connection {connection} echoed more than was sent")
+                write!(f, "connection {connection} got more than was sent")
+            }
+            Self::WrongMessage {
+                connection,
+                due,
+                came,
+            } => {
+                write!(f, "member {connection} got ")?;
+                match came {
+                    Some(came) if came < due => write!(f, "message {came} again or late")?,
+                    Some(came) if came > due => write!(f, "message {came} too early")?,
+                    Some(_) => f.write_str("it with another text")?,
+                    None => f.write_str("a text that nobody sent")?,
+                }
+                write!(f, " when message {due} was due")
+            }
+            Self::OtherWords {
+                connection,
+                message,
+            } => write!(
+                f,
+                "member {connection} got message {message} in other words than the members before it"
+            ),
+            Self::WrongReceipt { connection } => write!(
+                f,
+                "connection {connection} got a receipt for what it did not just send"
+            ),
+            Self::WrongFrame { connection } => {
+                write!(f, "connection {connection} got no whole text frame")
+            }
+            Self::Refused { connection, reason } => {
+                write!(f, "connection {connection} was told: {reason}")
             }
             Self::Lost { connection, error } => {
                 write!(f, "lost connection {connection}")?;

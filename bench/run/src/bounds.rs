@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use load::{Cell, Work};
 use serde::Serialize;
 
-use crate::peer::{LEADER, Mode, PEERS, Role};
+use crate::peer::{LEADER, Mode, PEERS, ROOMS, Role};
 use crate::report::{self, Report};
 use crate::select::CELLS;
 
@@ -46,6 +46,13 @@ const BOUNDS: &[Bound] = &[
     bound("telsiz-recv", MEDIUM, 1, 1.25),
     bound("telsiz-recv", LARGE, 1, 1.05),
 ];
+
+/// Bounds on the ratio of [`ROOMS`] to the floor, by messages under way: one `send` per message and member with one,
+/// coalesced with more.
+const FANOUT: &[(usize, f64)] = &[(1, 1.15), (16, 1.25)];
+
+/// Resident bytes per connection of [`ROOMS`] that has joined a room.
+const MEMBER: f64 = 2500.0;
 
 /// Resident bytes per idle connection, fresh or after an echo.
 const IDLE: &[(&str, Mode, f64)] = &[
@@ -98,7 +105,7 @@ pub(crate) fn hold(verdicts: &[Verdict], whole: bool) -> bool {
     any(Outcome::Met) && !any(Outcome::Missed) && !(whole && any(Outcome::NotMeasured))
 }
 
-/// Holds a report against all bounds.
+/// Holds a report of echoes against all bounds.
 pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for bound in BOUNDS {
@@ -111,6 +118,35 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
     for (server, mode, at_most) in IDLE {
         idle(report, server, *mode, *at_most, &mut verdicts);
     }
+    verdicts
+}
+
+/// Holds a report of a fan-out against all bounds.
+pub(crate) fn judge_fanout(report: &Report) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for (in_flight, at_most) in FANOUT {
+        let text = format!("{ROOMS} with {in_flight} in flight: at most {at_most:.2} of the floor");
+        let applies = |cell: &Cell| cell.work == Work::Fanout && cell.in_flight == *in_flight;
+        let cells = report.cells.iter().filter(|report| applies(&report.cell));
+        let found = cells.filter_map(|report| Some((report.cell, report.server(ROOMS)?)));
+        let before = verdicts.len();
+        verdicts.extend(found.map(|(cell, found)| {
+            let ratio = found.ratio.median;
+            Verdict::new(ratio <= *at_most, format!("{text}: {ratio:.3} at {cell}"))
+        }));
+        if verdicts.len() == before {
+            verdicts.push(Verdict::not_measured(text));
+        }
+    }
+    let text = format!("{ROOMS}: resident bytes per member of a room, at most {MEMBER:.0}");
+    let mut members = report.members.iter();
+    verdicts.push(match members.find(|member| member.server.name == ROOMS) {
+        Some(member) => Verdict::new(
+            member.bytes <= MEMBER,
+            format!("{text}: {:.0}", member.bytes),
+        ),
+        None => Verdict::not_measured(text),
+    });
     verdicts
 }
 
@@ -198,7 +234,7 @@ fn no_lead(report: &Report, verdicts: &mut Vec<Verdict>) {
 fn idle(report: &Report, server: &str, mode: Mode, at_most: f64, verdicts: &mut Vec<Verdict>) {
     let about = match mode {
         Mode::Deflate => " that agreed on compression",
-        Mode::Plain | Mode::Tls => "",
+        _ => "",
     };
     let text = format!("{server}: resident bytes per idle connection{about}, at most {at_most:.0}");
     let mut found = report.idle.iter();
@@ -285,6 +321,29 @@ mod tests {
             assert_eq!(with(mode, most, most + 1.0), [Outcome::Missed]);
             assert_eq!(with(mode, most + 1.0, most), [Outcome::Missed]);
         }
+    }
+
+    #[test]
+    fn a_fan_out_is_bound_by_its_floor_and_its_memory() {
+        let with = |in_flight, cpu: f64, bytes| {
+            let cell = Cell::of(Work::Fanout, 128, 1000, in_flight);
+            let floor = crate::peer::reference(cell);
+            let mut report = report(cell, &[(floor, &[100.0]), (ROOMS, &[cpu])]);
+            report.members.push(report::Member {
+                server: name(ROOMS),
+                bytes,
+            });
+            let verdicts = judge_fanout(&report);
+            [0, 1, 2].map(|index| verdicts[index].outcome)
+        };
+        use Outcome::{Met, Missed, NotMeasured};
+        assert_eq!(with(1, 115.0, 2500.0), [Met, NotMeasured, Met]);
+        assert_eq!(with(1, 115.1, 2500.0), [Missed, NotMeasured, Met]);
+        assert_eq!(with(16, 125.0, 2501.0), [NotMeasured, Met, Missed]);
+        assert_eq!(with(16, 125.1, 2500.0), [NotMeasured, Missed, Met]);
+        let nothing = judge_fanout(&report(Cell::new(20, 7, 7), &[]));
+        assert_eq!(nothing.len(), 3);
+        assert!(!hold(&nothing, false));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{self, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,8 +11,8 @@ use load::Target;
 
 use crate::Error;
 use crate::certificate::Certificate;
-use crate::options::Options;
-use crate::peer::{ADDRESS, CERTIFICATE, Home, KEY, Mode, Peer, Port};
+use crate::options::Places;
+use crate::peer::{ADDRESS, CERTIFICATE, DATA, FRAME, Home, KEY, Mode, Peer, Port};
 
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,6 +23,17 @@ pub(crate) struct Child {
     pub(crate) mode: Mode,
     pub(crate) target: Target,
     process: Process,
+}
+
+/// What stands for words in the arguments of some servers.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Given<'a> {
+    /// For a mode with TLS.
+    pub(crate) certificate: Option<&'a Certificate>,
+    /// How long a delivered message has to be.
+    pub(crate) frame: usize,
+    /// Where messages are stored.
+    pub(crate) data: Option<&'a Path>,
 }
 
 /// The part that kills, so that no early return forgets to.
@@ -36,26 +48,25 @@ impl Drop for Process {
 }
 
 impl Child {
-    /// Starts a server on the processor that this thread runs on and waits until it accepts connections. The certificate
-    /// is for a mode with TLS.
+    /// Starts a server on the processor that this thread runs on and waits until it accepts connections.
     pub(crate) fn start(
         peer: &'static Peer,
         mode: Mode,
-        certificate: Option<&Certificate>,
-        options: &Options,
+        given: Given<'_>,
+        places: &Places,
     ) -> Result<Self, Error> {
-        Self::start_inner(peer, mode, certificate, options)
+        Self::start_inner(peer, mode, given, places)
             .map_err(|error| format!("{}: {error}", peer.name).into())
     }
 
     fn start_inner(
         peer: &'static Peer,
         mode: Mode,
-        certificate: Option<&Certificate>,
-        options: &Options,
+        given: Given<'_>,
+        places: &Places,
     ) -> Result<Self, Error> {
         let flags = peer.flags(mode).ok_or("it cannot do that")?;
-        let certificate = certificate.filter(|_| mode == Mode::Tls);
+        let certificate = given.certificate.filter(|_| mode == Mode::Tls);
         let asked = match peer.port {
             Port::Printed => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             Port::Given => TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?,
@@ -66,10 +77,12 @@ impl Child {
         if peer.home == Home::Node {
             command.arg("node");
         }
-        command.arg(options.binary(peer));
+        command.arg(places.binary(peer));
         for arg in peer.args.iter().chain(flags) {
             match (*arg, certificate) {
                 (ADDRESS, _) => command.arg(asked.to_string()),
+                (FRAME, _) => command.arg(given.frame.to_string()),
+                (DATA, _) => command.arg(given.data.ok_or("it needs a place for its data")?),
                 (CERTIFICATE, Some(certificate)) => command.arg(&certificate.chain),
                 (KEY, Some(certificate)) => command.arg(&certificate.key),
                 _ => command.arg(arg),

@@ -1,14 +1,14 @@
 //! Resident memory of idle connections: the slope between few and many, so that what a server takes once and for all
 //! does not count.
 
-use load::{Cell, Script, Work, echo_once, open, process};
+use load::{Cell, Crowd, Script, Waiting, Work, echo_once, open, process};
 
 use crate::Error;
-use crate::child::Child;
+use crate::child::{Child, Given};
 use crate::options::Options;
 use crate::peer::{Mode, Peer};
 use crate::pin;
-use crate::report::{Failure, Idle, Report};
+use crate::report::{Failure, Idle, Member, Report};
 
 const FEW: usize = 2_000;
 const MANY: usize = 15_000;
@@ -40,7 +40,7 @@ pub(crate) fn run(
                     server: peer.name,
                     during: match mode {
                         Mode::Deflate => "idle connections that compress".into(),
-                        Mode::Plain | Mode::Tls => "idle connections".into(),
+                        _ => "idle connections".into(),
                     },
                     error: error.to_string(),
                 }),
@@ -58,9 +58,9 @@ fn slope(
     script: &Script,
     echo: bool,
 ) -> Result<f64, Error> {
-    pin::to(options.server_cpu)?;
-    let server = Child::start(peer, mode, None, options)?;
-    pin::to(options.load_cpu)?;
+    pin::to(options.places.server_cpu)?;
+    let server = Child::start(peer, mode, Given::default(), &options.places)?;
+    pin::to(options.places.load_cpu)?;
     let mut connections = Vec::with_capacity(MANY);
     let mut grow = |count: usize| -> Result<f64, Error> {
         let first = connections.len();
@@ -73,4 +73,49 @@ fn slope(
     let few = grow(FEW)?;
     let many = grow(MANY)?;
     Ok((many - few) / (MANY - FEW) as f64)
+}
+
+/// A process may often open no more than 20,000 files.
+const MANY_MEMBERS: usize = 18_000;
+
+/// Measures what a connection takes that has joined a room, all in the same one, and fills the report.
+pub(crate) fn rooms(
+    options: &Options,
+    peers: &[&'static Peer],
+    frame: usize,
+    report: &mut Report,
+) -> Result<(), Error> {
+    for peer in peers {
+        match member(options, peer, frame) {
+            Ok(bytes) => report.members.push(Member {
+                server: (*peer).into(),
+                bytes,
+            }),
+            Err(error) => report.failures.push(Failure {
+                server: peer.name,
+                during: "idle members of a room".into(),
+                error: error.to_string(),
+            }),
+        }
+    }
+    Ok(())
+}
+
+/// Bytes per member.
+fn member(options: &Options, peer: &'static Peer, frame: usize) -> Result<f64, Error> {
+    let given = Given {
+        frame,
+        ..Given::default()
+    };
+    pin::to(options.places.server_cpu)?;
+    let server = Child::start(peer, Mode::Rooms, given, &options.places)?;
+    pin::to(options.places.load_cpu)?;
+    let mut crowd = Crowd::new(&server.target, Waiting::Asleep)?;
+    let mut grow = |count: usize| -> Result<f64, Error> {
+        crowd.grow(count, |_| "genel".into())?;
+        Ok(process::resident(server.pid())? as f64)
+    };
+    let few = grow(FEW)?;
+    let many = grow(MANY_MEMBERS)?;
+    Ok((many - few) / (MANY_MEMBERS - FEW) as f64)
 }

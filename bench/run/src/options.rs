@@ -3,20 +3,55 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::peer::{Home, Peer};
+use crate::publish;
 
-/// Measures echo servers against each other, on two processors of one machine.
+/// Measures servers against each other, on two processors of one machine: echoes, if nothing else is named.
 #[derive(Debug, Parser)]
-#[command(name = "bench")]
+#[command(name = "bench", args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) other: Option<Other>,
+
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// What else than echoes is measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Other {
+    /// Messages of one publisher to all members of a room, and what a member costs
+    Fanout(Fanout),
+    /// Publishing to rooms whose messages are stored: acknowledgements and the disk
+    Publish(publish::Options),
+}
+
+/// What a fan-out is measured with.
+#[derive(Debug, Args)]
+pub(crate) struct Fanout {
+    /// Members of the room, of which one publishes.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=15_000))]
+    pub(crate) members: u16,
+
+    /// How long the peers make each delivered message; as long as ours by default, which is asked for one.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) frame: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// How echoes and fan-out are measured.
+#[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Rounds: how often every server runs every cell.
     #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
 
-    /// Cells to run, SIZE/CONNECTIONS/IN_FLIGHT with or without `json-`, `tls-` or `open-` in front, comma-separated;
-    /// `*` stands for any text, as in `128/*/16`.
+    /// Cells to run, SIZE/CONNECTIONS/IN_FLIGHT with or without `json-`, `tls-`, `open-` or `fanout-` in front,
+    /// comma-separated; `*` stands for any text, as in `128/*/16`.
     #[arg(long, value_delimiter = ',', value_name = "CELLS")]
     pub(crate) cells: Vec<String>,
 
@@ -28,11 +63,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 0.4, value_name = "S", value_parser = seconds)]
     pub(crate) seconds: f64,
 
-    /// The load does not sleep while it waits for echoes: no server has to wake it.
+    /// The load does not sleep while it waits: no server has to wake it.
     #[arg(long)]
     spin: bool,
 
-    /// What the messages are, in all cells but those of `json-`.
+    /// What the messages are, in all cells but those of `json-` and `fanout-`.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) kind: Kind,
 
@@ -60,6 +95,13 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) check: bool,
 
+    #[command(flatten)]
+    pub(crate) places: Places,
+}
+
+/// Where programs are, and where they run.
+#[derive(Debug, Args)]
+pub(crate) struct Places {
     /// The processor of the servers.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) server_cpu: usize,
@@ -113,7 +155,9 @@ impl Options {
     pub(crate) fn idle(&self) -> bool {
         self.idle || (self.cells.is_empty() && !self.no_idle)
     }
+}
 
+impl Places {
     /// Where the servers are.
     pub(crate) fn folder(&self) -> PathBuf {
         let beside = || {
@@ -146,7 +190,7 @@ impl Options {
     }
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.01..=3600.0).contains(&seconds) => Ok(seconds),
         _ => Err("a number from 0.01 to 3600".into()),
@@ -158,13 +202,28 @@ mod tests {
     use super::*;
 
     fn options(args: &[&str]) -> Options {
-        Options::parse_from([&["bench"], args].concat())
+        Arguments::parse_from([&["bench"], args].concat()).options
     }
 
     #[test]
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
-        Options::command().debug_assert();
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_fan_out_has_the_options_of_echoes() {
+        let parsed = |args: &[&str]| {
+            let arguments = Arguments::parse_from([&["bench", "fanout"], args].concat());
+            match arguments.other {
+                Some(Other::Fanout(fanout)) => fanout,
+                other => panic!("{other:?}"),
+            }
+        };
+        let fanout = parsed(&["--members", "50", "--rounds", "3"]);
+        assert_eq!((fanout.members, fanout.options.rounds), (50, 3));
+        assert!(fanout.options.idle());
+        assert_eq!(parsed(&[]).members, 1000);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The servers that are measured: the one table to add another to.
 
-use load::Work;
+use load::{Cell, Work};
 use serde::Serialize;
 
 /// One server.
@@ -16,19 +16,27 @@ pub(crate) struct Peer {
     pub(crate) binary: &'static str,
     /// Its arguments; [`ADDRESS`] stands for where it listens.
     pub(crate) args: &'static [&'static str],
+    /// What is added for it to echo, if it does.
+    plain: Option<&'static [&'static str]>,
     /// What is added for it to compress, if it can.
     deflate: Option<&'static [&'static str]>,
     /// What is added for it to serve TLS, if it can; [`CERTIFICATE`] and [`KEY`] stand for files.
     tls: Option<&'static [&'static str]>,
+    /// What is added for it to have rooms, if it has; [`FRAME`] stands for how long a delivered message has to be.
+    rooms: Option<&'static [&'static str]>,
+    /// What is added for it to store what is published, if it can; [`DATA`] stands for a folder.
+    durable: Option<&'static [&'static str]>,
     pub(crate) port: Port,
     /// In the chart: to be told from the others on white and on black.
     pub(crate) colour: &'static str,
 }
 
-/// Replaced in arguments by an address, and by the files of a certificate and its key.
+/// Replaced in arguments by an address, the files of a certificate and its key, a number of bytes, and a folder.
 pub(crate) const ADDRESS: &str = "ADDRESS";
 pub(crate) const CERTIFICATE: &str = "CERTIFICATE";
 pub(crate) const KEY: &str = "KEY";
+pub(crate) const FRAME: &str = "FRAME";
+pub(crate) const DATA: &str = "DATA";
 
 /// What a server is measured for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +59,10 @@ pub(crate) enum Mode {
     Deflate,
     /// TLS.
     Tls,
+    /// TCP, with rooms whose messages are kept in memory or not at all.
+    Rooms,
+    /// TCP, with rooms whose messages are stored.
+    Durable,
 }
 
 /// Where a program comes from.
@@ -74,16 +86,14 @@ pub(crate) enum Port {
 }
 
 impl Peer {
-    pub(crate) fn is_floor(&self) -> bool {
-        self.role == Role::Floor
-    }
-
     /// What is added to its arguments in a mode, if it has that.
     pub(crate) fn flags(&self, mode: Mode) -> Option<&'static [&'static str]> {
         match mode {
-            Mode::Plain => Some(&[]),
+            Mode::Plain => self.plain,
             Mode::Deflate => self.deflate,
             Mode::Tls => self.tls,
+            Mode::Rooms => self.rooms,
+            Mode::Durable => self.durable,
         }
     }
 
@@ -95,6 +105,7 @@ impl Peer {
             Work::Json => &[Mode::Deflate],
             Work::Tls => &[Mode::Tls],
             Work::Open => &[Mode::Deflate, Mode::Plain],
+            Work::Fanout => &[Mode::Rooms],
         };
         modes
             .iter()
@@ -103,20 +114,28 @@ impl Peer {
     }
 }
 
-/// The server that some work of all others is divided by: the floor, or ours where the floor cannot do the work.
-pub(crate) fn reference(work: Work) -> &'static str {
-    match work {
+/// The server that all others are divided by in a cell: the floor, or ours where the floor cannot do the work.
+pub(crate) fn reference(cell: Cell) -> &'static str {
+    match cell.work {
         Work::Echo | Work::Open => FLOOR,
         Work::Json | Work::Tls => LEADER,
+        // One message has nothing to be gathered with.
+        Work::Fanout if cell.in_flight == 1 => FLOOR_EACH,
+        Work::Fanout => FLOOR_COALESCED,
     }
 }
 
 const FLOOR: &str = "floor";
+const FLOOR_EACH: &str = "floor-each";
+const FLOOR_COALESCED: &str = "floor-coalesced";
 
 /// The one of ours that no server of others may be ahead of.
 pub(crate) const LEADER: &str = "telsiz";
 
-/// All servers, the floor first.
+/// The one of ours that has rooms.
+pub(crate) const ROOMS: &str = "telsiz-rooms";
+
+/// All servers, the floor first, then those that have rooms.
 pub(crate) const PEERS: &[Peer] = &[
     Peer {
         role: Role::Floor,
@@ -188,6 +207,46 @@ pub(crate) const PEERS: &[Peer] = &[
         colour: "#868e96",
         ..peer("npm-ws", "npm-ws/main.js")
     },
+    Peer {
+        role: Role::Floor,
+        ..room(FLOOR_EACH, "fanout-floor")
+    },
+    Peer {
+        role: Role::Floor,
+        rooms: Some(&[FRAME, "--coalesce"]),
+        colour: "#adb5bd",
+        ..room(FLOOR_COALESCED, "fanout-floor")
+    },
+    Peer {
+        role: Role::Ours,
+        home: Home::Telsiz,
+        args: &[
+            "serve",
+            "rooms",
+            "--listen",
+            ADDRESS,
+            "--workers",
+            "1",
+            "--rate-limit",
+            "off",
+        ],
+        rooms: Some(&["--memory"]),
+        durable: Some(&["--data", DATA]),
+        port: Port::Given,
+        colour: "#e8590c",
+        ..room(ROOMS, "telsiz")
+    },
+    Peer {
+        package: Some("tokio-tungstenite"),
+        colour: "#1c7ed6",
+        ..room("tungstenite-broadcast", "broadcast-tungstenite")
+    },
+    Peer {
+        package: Some("ws"),
+        home: Home::Node,
+        colour: "#2f9e44",
+        ..room("npm-ws-broadcast", "npm-ws/broadcast.js")
+    },
 ];
 
 /// What the servers in this workspace take, those in Node too.
@@ -202,10 +261,23 @@ const fn peer(name: &'static str, binary: &'static str) -> Peer {
         home: Home::Bench,
         binary,
         args: &[ADDRESS],
+        plain: Some(&[]),
         deflate: None,
         tls: TLS,
+        rooms: None,
+        durable: None,
         port: Port::Printed,
         colour: "#868e96",
+    }
+}
+
+/// One that has rooms and does not echo.
+const fn room(name: &'static str, binary: &'static str) -> Peer {
+    Peer {
+        plain: None,
+        tls: None,
+        rooms: Some(&[FRAME]),
+        ..peer(name, binary)
     }
 }
 
@@ -226,12 +298,17 @@ pub(crate) fn version(package: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::select::{CELLS, fanout_cells};
 
     #[test]
     fn the_floor_is_first_and_alone() {
-        let floors: Vec<bool> = PEERS.iter().map(Peer::is_floor).collect();
-        assert!(floors[0]);
-        assert!(!floors[1..].contains(&true));
+        for mode in [Mode::Plain, Mode::Rooms] {
+            let peers = PEERS.iter().filter(|peer| peer.flags(mode).is_some());
+            let floors: Vec<bool> = peers.map(|peer| peer.role == Role::Floor).collect();
+            let count = 1 + usize::from(mode == Mode::Rooms);
+            assert!(!floors[..count].contains(&false), "{mode:?}");
+            assert!(!floors[count..].contains(&true), "{mode:?}");
+        }
     }
 
     #[test]
@@ -246,11 +323,11 @@ mod tests {
 
     #[test]
     fn every_reference_is_a_server_that_does_the_work() {
-        for work in [Work::Echo, Work::Json, Work::Tls, Work::Open] {
-            let peer = PEERS.iter().find(|peer| peer.name == reference(work));
+        for cell in CELLS.iter().copied().chain(fanout_cells(1000)) {
+            let peer = PEERS.iter().find(|peer| peer.name == reference(cell));
             assert!(
-                peer.is_some_and(|peer| peer.mode(work).is_some()),
-                "{work:?}"
+                peer.is_some_and(|peer| peer.mode(cell.work).is_some()),
+                "{cell}"
             );
         }
     }

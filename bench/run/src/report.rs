@@ -1,6 +1,6 @@
 //! Everything a run found out, as it goes into the JSON file.
 
-use load::{Cell, Measured};
+use load::{Cell, Fanned, Measured};
 use serde::{Serialize, Serializer};
 
 use crate::bounds::Verdict;
@@ -20,6 +20,7 @@ pub(crate) struct Report {
     pub(crate) others: f64,
     pub(crate) cells: Vec<CellReport>,
     pub(crate) idle: Vec<Idle>,
+    pub(crate) members: Vec<Member>,
     /// Servers that declined the compression of a cell.
     pub(crate) left_out: Vec<Failure>,
     pub(crate) failures: Vec<Failure>,
@@ -49,6 +50,8 @@ pub(crate) struct ServerReport {
     pub(crate) bytes_per_message: f64,
     /// How many messages were not compressed although that was agreed on, from 0 to 1: the median.
     pub(crate) uncompressed: f64,
+    /// The medians, if it was measured.
+    pub(crate) latency: Option<Latency>,
     /// Of processor time per message to that of the reference in the same round.
     pub(crate) ratio: Estimate,
     pub(crate) samples: Vec<Sample>,
@@ -63,7 +66,7 @@ pub(crate) struct Name {
 }
 
 /// One measurement; that of a reference is the mean of its two in a round. In cells without messages it is connections that
-/// are counted.
+/// are counted, in a room it is deliveries.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Sample {
     pub(crate) round: u32,
@@ -71,6 +74,16 @@ pub(crate) struct Sample {
     pub(crate) messages_per_second: f64,
     pub(crate) bytes_per_message: f64,
     pub(crate) uncompressed: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) latency: Option<Latency>,
+}
+
+/// From publishing a message until the last member had it.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Latency {
+    pub(crate) median_ms: f64,
+    /// 99 % were faster.
+    pub(crate) p99_ms: f64,
 }
 
 /// Resident memory of a server, bytes per idle connection.
@@ -84,6 +97,14 @@ pub(crate) struct Idle {
     pub(crate) fresh: f64,
     /// After one echo on each.
     pub(crate) after_echo: f64,
+}
+
+/// Resident memory of a server, bytes per connection that has joined a room.
+#[derive(Debug, Serialize)]
+pub(crate) struct Member {
+    #[serde(flatten)]
+    pub(crate) server: Name,
+    pub(crate) bytes: f64,
 }
 
 /// A measurement without a result.
@@ -105,6 +126,7 @@ impl Report {
             others: 0.0,
             cells: Vec::new(),
             idle: Vec::new(),
+            members: Vec::new(),
             left_out: Vec::new(),
             failures: Vec::new(),
             verdicts: Vec::new(),
@@ -116,7 +138,7 @@ impl CellReport {
     pub(crate) fn new(cell: Cell) -> Self {
         Self {
             cell,
-            reference: peer::reference(cell.work),
+            reference: peer::reference(cell),
             servers: Vec::new(),
         }
     }
@@ -146,10 +168,25 @@ impl CellReport {
                 messages_per_second: rate,
                 bytes_per_message: bytes,
                 uncompressed,
+                latency: Latency::median(&samples),
                 ratio,
                 samples,
             });
         }
+    }
+}
+
+impl Latency {
+    /// The medians of samples, if they have any.
+    fn median(samples: &[Sample]) -> Option<Self> {
+        let median = |value: fn(&Self) -> f64| {
+            let all = samples.iter().filter_map(|sample| sample.latency);
+            stats::median(&all.map(|latency| value(&latency)).collect::<Vec<_>>())
+        };
+        Some(Self {
+            median_ms: median(|latency| latency.median_ms)?,
+            p99_ms: median(|latency| latency.p99_ms)?,
+        })
     }
 }
 
@@ -174,6 +211,18 @@ impl Sample {
             messages_per_second: messages / measured.elapsed.as_secs_f64(),
             bytes_per_message: measured.bytes as f64 / messages,
             uncompressed: measured.uncompressed as f64 / messages,
+            latency: None,
+        }
+    }
+
+    pub(crate) fn fanned(round: u32, fanned: Fanned) -> Self {
+        let [median, p99] = fanned.latency.map(|latency| 1e3 * latency.as_secs_f64());
+        Self {
+            latency: Some(Latency {
+                median_ms: median,
+                p99_ms: p99,
+            }),
+            ..Self::new(round, fanned.measured)
         }
     }
 
@@ -186,6 +235,10 @@ impl Sample {
             messages_per_second: mean(|sample| sample.messages_per_second),
             bytes_per_message: mean(|sample| sample.bytes_per_message),
             uncompressed: mean(|sample| sample.uncompressed),
+            latency: self.latency.zip(other.latency).map(|(one, other)| Latency {
+                median_ms: f64::midpoint(one.median_ms, other.median_ms),
+                p99_ms: f64::midpoint(one.p99_ms, other.p99_ms),
+            }),
         }
     }
 }
@@ -217,6 +270,7 @@ pub(crate) mod tests {
                 messages_per_second: 1e9 / cpu,
                 bytes_per_message: 100.0,
                 uncompressed: 0.0,
+                latency: None,
             })
             .collect()
     }
@@ -231,7 +285,10 @@ pub(crate) mod tests {
     /// One cell, the servers with their processor times; the reference first.
     pub(crate) fn report(cell: Cell, servers: &[(&'static str, &[f64])]) -> Report {
         use clap::Parser;
-        let mut report = Report::new(&Options::parse_from(["bench"]));
+
+        use crate::options::Arguments;
+
+        let mut report = Report::new(&Arguments::parse_from(["bench"]).options);
         let mut all = CellReport::new(cell);
         for (server, cpu) in servers {
             all.add(name(server), &samples(servers[0].1), samples(cpu));

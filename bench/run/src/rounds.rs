@@ -3,17 +3,20 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use load::{Cell, Error as LoadError, Measured, Script, Work, process};
+use load::{Cell, Error as LoadError, Script, Work, process};
 
 use crate::Error;
 use crate::child::Child;
 use crate::machine;
-use crate::options::Options;
+use crate::options::{Options, Places};
 use crate::peer::{PEERS, Role, reference};
 use crate::report::{CellReport, Failure, Report, Sample};
 
 /// Before each measurement, not counted.
 const WARM_UP: Duration = Duration::from_millis(50);
+
+/// The share of the processors that other programs may take before the figures come with a warning.
+pub(crate) const TOLERATED: f64 = 0.03;
 
 /// Measures and fills the report.
 pub(crate) fn run(
@@ -22,7 +25,7 @@ pub(crate) fn run(
     servers: &[Child],
     report: &mut Report,
 ) -> Result<(), Error> {
-    let cpus = Occupied::now(options, servers)?;
+    let cpus = Occupied::now(&options.places, servers)?;
     let mut runs = cells
         .iter()
         .map(|cell| Run::new(options, *cell, servers))
@@ -33,7 +36,7 @@ pub(crate) fn run(
         }
     }
     progress_end();
-    report.others = cpus.by_others(&Occupied::now(options, servers)?);
+    report.others = cpus.by_others(&Occupied::now(&options.places, servers)?);
     report.cells.extend(runs.into_iter().map(Run::finish));
     Ok(())
 }
@@ -61,7 +64,7 @@ impl<'a> Run<'a> {
                 server,
                 samples: Vec::new(),
             });
-        let name = reference(cell.work);
+        let name = reference(cell);
         let (mut reference, others): (Vec<_>, Vec<_>) =
             lanes.partition(|lane| lane.server.peer.name == name);
         Ok(Self {
@@ -77,7 +80,7 @@ impl<'a> Run<'a> {
         let (cell, script) = (self.cell, &self.script);
         let measure = |server: &Child| {
             progress(options, round, cell, server.peer.name);
-            measure(options, cell, script, server).map(|measured| Sample::new(round, measured))
+            measure(options, round, cell, script, server)
         };
         let reference = self.reference.server;
         let at_reference = |error: LoadError| format!("{} at {cell}: {error}", reference.peer.name);
@@ -133,29 +136,34 @@ impl<'a> Run<'a> {
 
 fn measure(
     options: &Options,
+    round: u32,
     cell: Cell,
     script: &Script,
     server: &Child,
-) -> Result<Measured, LoadError> {
+) -> Result<Sample, LoadError> {
     let (target, pid) = (&server.target, server.pid());
     let (duration, waiting) = (options.duration(), options.waiting());
     match cell.work {
-        Work::Open => load::handshakes(target, pid, cell, WARM_UP, duration, waiting),
+        Work::Open => load::handshakes(target, pid, cell, WARM_UP, duration, waiting)
+            .map(|measured| Sample::new(round, measured)),
         Work::Echo | Work::Json | Work::Tls => {
             load::echo(target, pid, cell, script, WARM_UP, duration, waiting)
+                .map(|measured| Sample::new(round, measured))
         }
+        Work::Fanout => load::fanout(target, pid, cell, WARM_UP, duration, waiting)
+            .map(|fanned| Sample::fanned(round, fanned)),
     }
 }
 
 /// Who has had the two processors up to a moment.
-struct Occupied {
+pub(crate) struct Occupied {
     when: Instant,
     all: Duration,
     measured: Duration,
 }
 
 impl Occupied {
-    fn now(options: &Options, servers: &[Child]) -> Result<Self, Error> {
+    pub(crate) fn now(places: &Places, servers: &[Child]) -> Result<Self, Error> {
         let mut measured = process::cpu_time(std::process::id())?;
         for server in servers {
             // One that died is a failure already.
@@ -163,13 +171,13 @@ impl Occupied {
         }
         Ok(Self {
             when: Instant::now(),
-            all: machine::busy([options.server_cpu, options.load_cpu])?,
+            all: machine::busy([places.server_cpu, places.load_cpu])?,
             measured,
         })
     }
 
     /// The share of the two processors that went neither to the servers nor to the load from then to a later moment.
-    fn by_others(&self, later: &Self) -> f64 {
+    pub(crate) fn by_others(&self, later: &Self) -> f64 {
         let all = later.all.saturating_sub(self.all);
         let others = all.saturating_sub(later.measured.saturating_sub(self.measured));
         let capacity = later.when.duration_since(self.when) * 2;

@@ -29,17 +29,22 @@ pub(crate) const CELLS: &[Cell] = &[
     Cell::of(Work::Open, 0, 32, 1),
 ];
 
+/// What a run of fan-out measures.
+pub(crate) fn fanout_cells(members: usize) -> [Cell; 2] {
+    [1, 16].map(|in_flight| Cell::of(Work::Fanout, 128, members, in_flight))
+}
+
 /// The cells that match one of the patterns, or all if there is none. A pattern that is itself a cell is taken even
 /// if a full run does not have it.
-pub(crate) fn cells(patterns: &[String]) -> Result<Vec<Cell>, Error> {
+pub(crate) fn cells(patterns: &[String], all: &[Cell]) -> Result<Vec<Cell>, Error> {
     if patterns.is_empty() {
-        return Ok(CELLS.to_vec());
+        return Ok(all.to_vec());
     }
     let mut chosen = Vec::new();
     for pattern in patterns {
         let mut found: Vec<Cell> = match pattern.parse() {
             Ok(cell) => vec![cell],
-            Err(_) => CELLS
+            Err(_) => all
                 .iter()
                 .filter(|cell| matches(pattern, &cell.to_string()))
                 .copied()
@@ -54,9 +59,9 @@ pub(crate) fn cells(patterns: &[String]) -> Result<Vec<Cell>, Error> {
     Ok(chosen)
 }
 
-/// Whether a server is there whatever is chosen: the floor, and those that others are divided by.
+/// Whether a server is there whatever is chosen, because others are divided by it.
 pub(crate) fn is_needed(peer: &Peer, cells: &[Cell]) -> bool {
-    peer.is_floor() || cells.iter().any(|cell| reference(cell.work) == peer.name)
+    cells.iter().any(|cell| reference(*cell) == peer.name)
 }
 
 /// Every server in each mode that one of the cells needs.
@@ -64,19 +69,24 @@ pub(crate) fn servers(
     peers: &[&'static Peer],
     cells: &[Cell],
 ) -> impl Iterator<Item = (&'static Peer, Mode)> {
-    [Mode::Plain, Mode::Deflate, Mode::Tls]
+    [Mode::Plain, Mode::Deflate, Mode::Tls, Mode::Rooms]
         .into_iter()
         .flat_map(|mode| peers.iter().map(move |peer| (*peer, mode)))
         .filter(|(peer, mode)| cells.iter().any(|cell| peer.mode(cell.work) == Some(*mode)))
 }
 
-/// The servers that match one of the patterns, or all if there is none; those that are needed always.
+/// The servers that do the work of one of the cells and match one of the patterns, or all if there is none; those that
+/// are needed always.
 pub(crate) fn peers(patterns: &[String], cells: &[Cell]) -> Result<Vec<&'static Peer>, Error> {
+    let able = || {
+        let is_able = |peer: &&Peer| cells.iter().any(|cell| peer.mode(cell.work).is_some());
+        PEERS.iter().filter(is_able)
+    };
     if let Some(pattern) = patterns
         .iter()
-        .find(|pattern| !PEERS.iter().any(|peer| matches(pattern, peer.name)))
+        .find(|pattern| !able().any(|peer| matches(pattern, peer.name)))
     {
-        let names: Vec<&str> = PEERS.iter().map(|peer| peer.name).collect();
+        let names: Vec<&str> = able().map(|peer| peer.name).collect();
         return Err(format!(
             "no server matches {pattern:?}; there are {}",
             names.join(", ")
@@ -88,7 +98,7 @@ pub(crate) fn peers(patterns: &[String], cells: &[Cell]) -> Result<Vec<&'static 
             || is_needed(peer, cells)
             || patterns.iter().any(|pattern| matches(pattern, peer.name))
     };
-    Ok(PEERS.iter().filter(chosen).collect())
+    Ok(able().filter(chosen).collect())
 }
 
 /// Whether a text matches a pattern in which `*` stands for any text.
@@ -109,7 +119,7 @@ mod tests {
 
     fn chosen(patterns: &[&str]) -> Vec<String> {
         let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-        let cells = cells(&patterns).expect("cells");
+        let cells = cells(&patterns, CELLS).expect("cells");
         cells.iter().map(ToString::to_string).collect()
     }
 
@@ -136,7 +146,7 @@ mod tests {
             ["128/1/16", "128/100/16", "128/1000/16", "20/3/4"]
         );
         assert_eq!(chosen(&["json-*"]), ["json-1024/100/1", "json-16384/100/1"]);
-        assert!(cells(&["7/*".into()]).is_err());
+        assert!(cells(&["7/*".into()], CELLS).is_err());
     }
 
     #[test]
@@ -147,7 +157,7 @@ mod tests {
         };
         assert_eq!(names(&[Cell::new(128, 1, 1)]), ["floor", "yawc"]);
         let json = Cell::of(Work::Json, 1024, 1, 1);
-        assert_eq!(names(&[json]), ["floor", "telsiz", "yawc"]);
+        assert_eq!(names(&[json]), ["telsiz", "yawc"]);
     }
 
     #[test]

@@ -146,6 +146,10 @@ fn label(out: &mut String, cell: &CellReport, y: f64) -> fmt::Result {
         Work::Echo => (size, about),
         Work::Json => (format!("{size} of JSON, compressed"), about),
         Work::Tls => (format!("{size}, TLS"), about),
+        Work::Fanout => (
+            format!("{size} to a room"),
+            format!("{connections} member{many}, {in_flight} in flight"),
+        ),
         Work::Open => (
             "opening connections".into(),
             format!("{connections} at a time"),

@@ -7,9 +7,7 @@ use load::{Cell, Work};
 use crate::bounds::Outcome;
 use crate::peer::Mode;
 use crate::report::Report;
-
-/// The share of the processors that other programs may take before the figures come with a warning.
-const TOLERATED: f64 = 0.03;
+use crate::rounds::TOLERATED;
 
 /// Everything measured as text; `all_bounds` also lists those that are met.
 pub(crate) fn render(report: &Report, all_bounds: bool) -> String {
@@ -34,6 +32,10 @@ fn write(out: &mut String, report: &Report, all_bounds: bool) -> std::fmt::Resul
             Work::Echo => (many(""), "msg"),
             Work::Json => (many(" of JSON, compressed"), "msg"),
             Work::Tls => (many(", TLS 1.3"), "msg"),
+            Work::Fanout => (
+                format!("{size} bytes to {connections} member(s) of a room, {in_flight} in flight"),
+                "delivery",
+            ),
             Work::Open => (
                 format!("opening connections, {connections} at a time"),
                 "open",
@@ -41,20 +43,25 @@ fn write(out: &mut String, report: &Report, all_bounds: bool) -> std::fmt::Resul
         };
         writeln!(out, "\n{}: {about}", cell.cell)?;
         let reference = format!("x {}", cell.reference);
-        writeln!(
+        write!(
             out,
-            "  {:<20} {:>12} {reference:>9} {:>16} {:>12} {:>10}",
+            "  {:<22} {:>15} {reference:>17} {:>16} {:>12} {:>10}",
             "server",
             format!("CPU ns/{unit}"),
             "95 %",
             format!("{unit}/s"),
             "bytes back"
         )?;
+        let latency = cell.servers.iter().any(|server| server.latency.is_some());
+        if latency {
+            write!(out, " {:>8} {:>8}", "p50 ms", "p99 ms")?;
+        }
+        writeln!(out)?;
         for server in &cell.servers {
             let ratio = server.ratio;
-            writeln!(
+            write!(
                 out,
-                "  {:<20} {:>12.0} {:>9.2} {:>16} {:>12.0} {:>10.0}",
+                "  {:<22} {:>15.0} {:>17.2} {:>16} {:>12.0} {:>10.0}",
                 server.server.name,
                 server.cpu_ns_per_message,
                 ratio.median,
@@ -62,6 +69,10 @@ fn write(out: &mut String, report: &Report, all_bounds: bool) -> std::fmt::Resul
                 server.messages_per_second,
                 server.bytes_per_message
             )?;
+            if let Some(latency) = server.latency {
+                write!(out, " {:>8.2} {:>8.2}", latency.median_ms, latency.p99_ms)?;
+            }
+            writeln!(out)?;
             if server.uncompressed > 0.0 {
                 writeln!(
                     out,
@@ -97,6 +108,12 @@ fn write(out: &mut String, report: &Report, all_bounds: bool) -> std::fmt::Resul
                 idle.fresh, idle.after_echo
             )?;
         }
+    }
+    if !report.members.is_empty() {
+        writeln!(out, "\nresident bytes per idle member of a room")?;
+    }
+    for member in &report.members {
+        writeln!(out, "  {:<22} {:>12.0}", member.server.name, member.bytes)?;
     }
     if report.others > TOLERATED {
         writeln!(

@@ -3,8 +3,9 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
+use echo_floor::upgrade;
+
 use crate::relay::Relay;
-use crate::upgrade;
 
 /// What the event loop does with the connection after a wake-up.
 #[derive(Debug, PartialEq, Eq)]

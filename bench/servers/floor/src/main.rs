@@ -10,7 +10,6 @@
 mod connection;
 mod relay;
 mod server;
-mod upgrade;
 
 use std::net::TcpListener;
 

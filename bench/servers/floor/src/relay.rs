@@ -5,18 +5,10 @@
 
 use std::ops::Range;
 
+use echo_floor::frame::{CLOSE, Header, MASKED, OPCODE, PING, PONG, Violation, unmask};
+
 /// Frames with more payload than this are passed on as they arrive; others wait until they are whole.
 const WHOLE: u64 = 8 * 1024;
-
-const OPCODE: u8 = 0x0f;
-const CLOSE: u8 = 0x8;
-const PING: u8 = 0x9;
-const PONG: u8 = 0xa;
-const MASKED: u8 = 0x80;
-
-/// The client broke the protocol in a way that leaves nothing to relay.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Violation;
 
 /// Where a connection stands within a large frame; between frames all zero.
 #[derive(Debug, Default)]
@@ -94,58 +86,6 @@ fn answer(first: u8) -> u8 {
         first & !OPCODE | PONG
     } else {
         first
-    }
-}
-
-struct Header {
-    /// Of the header itself, key included.
-    length: usize,
-    payload: u64,
-    key: [u8; 4],
-    opcode: u8,
-}
-
-impl Header {
-    /// `None` while it is not whole.
-    #[inline]
-    fn parse(data: &[u8]) -> Result<Option<Self>, Violation> {
-        let &[first, second, ref rest @ ..] = data else {
-            return Ok(None);
-        };
-        if second & MASKED == 0 {
-            return Err(Violation);
-        }
-        let (payload, rest, length) = match second & !MASKED {
-            126 => match rest.split_first_chunk::<2>() {
-                Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), rest, 8),
-                None => return Ok(None),
-            },
-            127 => match rest.split_first_chunk::<8>() {
-                Some((length, rest)) => (u64::from_be_bytes(*length), rest, 14),
-                None => return Ok(None),
-            },
-            short => (u64::from(short), rest, 6),
-        };
-        Ok(rest.first_chunk::<4>().map(|key| Self {
-            length,
-            payload,
-            key: *key,
-            opcode: first & OPCODE,
-        }))
-    }
-}
-
-/// XORs with the key, eight bytes at a time; the compiler makes vectors of that.
-#[inline]
-fn unmask(payload: &mut [u8], key: [u8; 4]) {
-    let [a, b, c, d] = key;
-    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    let (words, rest) = payload.as_chunks_mut::<8>();
-    for word in words {
-        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
-    }
-    for (byte, key) in rest.iter_mut().zip(wide.to_ne_bytes()) {
-        *byte ^= key;
     }
 }
 

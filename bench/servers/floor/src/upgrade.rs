@@ -12,10 +12,10 @@ const MAX_REQUEST: usize = 16 * 1024;
 
 /// The request is no upgrade.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refused;
+pub struct Refused;
 
 /// The length of the request and the answer to it, or `None` while its end has not come.
-pub(crate) fn answer(input: &[u8]) -> Result<Option<(usize, Vec<u8>)>, Refused> {
+pub fn answer(input: &[u8]) -> Result<Option<(usize, Vec<u8>)>, Refused> {
     let Some(end) = input.windows(4).position(|four| four == b"\r\n\r\n") else {
         return if input.len() > MAX_REQUEST {
             Err(Refused)
