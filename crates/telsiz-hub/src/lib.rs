@@ -25,8 +25,8 @@
 pub use self::authorize::{AllowAll, Authorize, Forbidden, Identity, Operation};
 pub use self::clock::{Clock, Timestamp};
 pub use self::engine::{
-    Appended, BoxFuture, Engine, EngineError, HistoryPage, Memory, Presence, PublishError, Slice,
-    Subscriber,
+    Appended, BoxFuture, Disk, DiskOptions, Durability, Engine, EngineError, HistoryPage, Memory,
+    OpenError, Presence, PublishError, Slice, Subscriber,
 };
 pub use self::event::{Ephemeral, Event, Signal, Status, Told};
 pub use self::hub::{Hub, HubOptions, ReadError};

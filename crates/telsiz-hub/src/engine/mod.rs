@@ -10,8 +10,10 @@ use crate::member::{ConnectionId, Listing, RoomSummary};
 use crate::name::RoomName;
 use crate::publication::{Draft, Epoch, Position, Publication};
 
+pub use self::disk::{Disk, DiskOptions, Durability, OpenError};
 pub use self::memory::Memory;
 
+mod disk;
 pub(crate) mod local;
 mod memory;
 

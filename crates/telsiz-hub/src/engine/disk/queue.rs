@@ -1,0 +1,151 @@
+//! What waits for the writer: bounded.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::engine::{Appended, EngineError, PublishError};
+use crate::name::RoomName;
+use crate::publication::Draft;
+
+/// The most publications of a transaction, and the bytes past which it takes no more.
+const BATCH: usize = 512;
+const BATCH_BYTES: usize = 1 << 20;
+
+/// What the writer is to do.
+pub(super) struct Job {
+    pub(super) room: RoomName,
+    pub(super) draft: Draft,
+    pub(super) done: oneshot::Sender<Result<Appended, PublishError>>,
+}
+
+pub(super) struct Queue {
+    state: Mutex<State>,
+    /// That there is something to do.
+    some: Condvar,
+    most: usize,
+    most_bytes: usize,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    bytes: usize,
+    /// Whether the writer waits to be told.
+    waiting: bool,
+    tidy: bool,
+    closing: Option<Closing>,
+}
+
+/// How it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// After everything is written.
+    Orderly,
+    /// At once.
+    Abandoned,
+}
+
+/// What else the writer is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked {
+    pub(super) tidy: bool,
+    pub(super) closing: Option<Closing>,
+}
+
+impl Job {
+    fn bytes(&self) -> usize {
+        self.draft.text.len() + size_of::<Self>()
+    }
+}
+
+impl Queue {
+    pub(super) fn new(most: usize, most_bytes: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            some: Condvar::new(),
+            most,
+            most_bytes,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A job that is larger than the bound gets in alone.
+    pub(super) fn push(&self, job: Job) -> Result<(), PublishError> {
+        let mut state = self.lock();
+        if state.closing.is_some() {
+            return Err(EngineError::Closed.into());
+        }
+        let bytes = job.bytes();
+        if state.jobs.len() >= self.most
+            || (state.bytes > 0 && state.bytes + bytes > self.most_bytes)
+        {
+            return Err(PublishError::Busy);
+        }
+        state.bytes += bytes;
+        state.jobs.push_back(job);
+        self.wake(state);
+        Ok(())
+    }
+
+    pub(super) fn tidy(&self) {
+        let mut state = self.lock();
+        state.tidy = true;
+        self.wake(state);
+    }
+
+    /// Nothing gets in any more.
+    pub(super) fn close(&self, how: Closing) {
+        let mut state = self.lock();
+        if state.closing.is_none() || how == Closing::Abandoned {
+            state.closing = Some(how);
+        }
+        self.wake(state);
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        if waiting {
+            self.some.notify_one();
+        }
+    }
+
+    /// Takes what is there, up to the bounds of a transaction; if `wait` is set and there is
+    /// nothing, waits.
+    pub(super) fn take(&self, jobs: &mut VecDeque<Job>, wait: bool) -> Asked {
+        let mut state = self.lock();
+        let mut waited = false;
+        while wait && state.jobs.is_empty() && !state.tidy && state.closing.is_none() {
+            state.waiting = true;
+            waited = true;
+            state = self
+                .some
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        if waited && state.closing.is_none() {
+            // Who woke this thread may have more: on one core it only gets to it now.
+            drop(state);
+            std::thread::yield_now();
+            state = self.lock();
+        }
+        let mut bytes = 0;
+        while jobs.len() < BATCH
+            && bytes < BATCH_BYTES
+            && let Some(job) = state.jobs.pop_front()
+        {
+            bytes += job.bytes();
+            jobs.push_back(job);
+        }
+        state.bytes -= bytes;
+        Asked {
+            tidy: std::mem::take(&mut state.tidy),
+            closing: state.closing,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The engine on disk.
+
+mod common;
+mod idempotency;
+mod memory;
+mod restarts;
+mod retention;
