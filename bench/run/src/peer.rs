@@ -154,6 +154,7 @@ pub(crate) const PEERS: &[Peer] = &[
             "1",
             "--max-message-size",
             "16777216",
+            "--memory",
         ],
         deflate: Some(&["--deflate", "on"]),
         tls: Some(&["--tls-cert", CERTIFICATE, "--tls-key", KEY]),

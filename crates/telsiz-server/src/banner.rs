@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::net::SocketAddr;
 
 use crate::apps::App;
+use crate::engine::Storage;
 use crate::lang::{ByLang, Lang};
 use crate::listen::reachable;
 
@@ -18,6 +19,8 @@ pub(crate) struct Banner<'a> {
     pub(crate) apps: &'a [&'static App],
     /// Whether there is one, on every path.
     pub(crate) alone: bool,
+    /// Where what is said in rooms is kept.
+    pub(crate) storage: &'a Storage,
     /// In which language.
     pub(crate) lang: Lang,
 }
@@ -66,8 +69,26 @@ impl Display for Banner<'_> {
             let (path, name, about) = (path(app), app.name, app.about.of(lang));
             writeln!(f, "  {path:paths$}  {name:names$}  {about}")?;
         }
+        let kept = match (self.storage, lang) {
+            (Storage::Directory(directory), Lang::Tr) => {
+                format!(
+                    "Odalarda söylenenler {} dizininde saklanır",
+                    directory.display()
+                )
+            }
+            (Storage::Directory(directory), Lang::En) => {
+                format!("What is said in rooms is kept in {}", directory.display())
+            }
+            (Storage::Memory, Lang::Tr) => {
+                "Odalarda söylenenler bellekte tutulur, sunucu durunca silinir".to_owned()
+            }
+            (Storage::Memory, Lang::En) => {
+                "What is said in rooms is kept in memory and ends with the server".to_owned()
+            }
+        };
+        writeln!(f, "\n{kept}")?;
         let first = self.apps.first().map_or("/", |app| app.pattern);
-        writeln!(f, "\n{} telsiz connect {ws}://{at}{first}", TRY.of(lang))?;
+        writeln!(f, "{} telsiz connect {ws}://{at}{first}", TRY.of(lang))?;
         writeln!(f, "{}", STOP.of(lang))
     }
 }

@@ -8,6 +8,7 @@ use clap::builder::TypedValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::apps::{APPS, App};
+use crate::engine::Storage;
 use crate::failure::Failure;
 use crate::lang::Lang;
 use crate::limits::Limits;
@@ -73,6 +74,12 @@ pub(crate) struct ServeFlags {
     /// The private key of the certificate (PEM)
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Where what is said in rooms is kept
+    #[arg(long, value_name = "DIR", default_value = "telsiz-data")]
+    data: PathBuf,
+    /// Keep what is said in rooms in memory: it ends with the server
+    #[arg(long, conflicts_with = "data")]
+    memory: bool,
     /// Threads that serve connections [default: one per core]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<NonZeroUsize>,
@@ -95,6 +102,14 @@ pub(crate) struct ServeFlags {
 }
 
 impl ServeFlags {
+    /// Where what is said in rooms is kept.
+    pub(crate) fn storage(&self) -> Storage {
+        match self.memory {
+            true => Storage::Memory,
+            false => Storage::Directory(self.data.clone()),
+        }
+    }
+
     /// What a connection may send and how.
     pub(crate) fn limits(&self) -> Limits {
         Limits {
@@ -246,6 +261,15 @@ mod tests {
         let error = parsed("telsiz --allow-origin example.com").expect_err("no origin");
         assert!(error.contains("https://example.com"), "{error}");
         assert_eq!(error.lines().count(), 1);
+    }
+
+    #[test]
+    fn rooms_are_kept_in_a_directory_unless_it_is_to_be_memory() {
+        let storage = |line| serve(line).flags.storage();
+        assert_eq!(storage("telsiz"), Storage::Directory("telsiz-data".into()));
+        assert_eq!(storage("telsiz --data /d"), Storage::Directory("/d".into()));
+        assert_eq!(storage("telsiz --memory"), Storage::Memory);
+        assert!(parsed("telsiz --memory --data /d").is_err(), "either or");
     }
 
     #[test]

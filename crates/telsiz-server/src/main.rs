@@ -18,6 +18,7 @@ mod close;
 mod connect;
 mod connections;
 mod conversation;
+mod engine;
 mod failure;
 mod gate;
 mod http;

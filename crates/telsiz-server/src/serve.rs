@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::{env, fs, process, thread};
 
 use telsiz::{CloseCode, ServerTls, Stopper};
-use telsiz_hub::{Engine, Memory, Retention};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
@@ -15,12 +14,13 @@ use crate::banner::Banner;
 use crate::cli::{Serve, ServeFlags};
 use crate::clock::system_clock;
 use crate::connections::Connections;
+use crate::engine;
 use crate::failure::Failure;
 use crate::http::{ApiKey, Http};
 use crate::lang::Lang;
 use crate::listen::is_loopback;
 use crate::origin::Origins;
-use crate::rooms::{ANNOUNCE_LIMIT, Rooms};
+use crate::rooms::Rooms;
 use crate::rules::{Site, no_error_fields, too_large};
 use crate::signals::Signals;
 
@@ -34,22 +34,23 @@ pub(crate) async fn run(asked: Serve) -> Result<(), Failure> {
     let address = listener
         .local_addr()
         .map_err(|error| failed("cannot tell the address", error))?;
+    let storage = flags.storage();
+    let engine = storage.open()?;
     let apps = asked.app.map_or(APPS.to_vec(), |app| vec![app]);
     let banner = Banner {
         address,
         tls: tls.is_some(),
         apps: &apps,
         alone: asked.app.is_some(),
+        storage: &storage,
         lang: flags.lang,
     };
     let banner = banner.to_string();
 
     let connections = Connections::default();
-    let engine = engine();
-    let clock = system_clock();
     let rooms = Rooms::new(
         engine.clone(),
-        clock,
+        system_clock(),
         workers(flags),
         connections.traffic().clone(),
     );
@@ -72,6 +73,7 @@ pub(crate) async fn run(asked: Serve) -> Result<(), Failure> {
     if let Some(relay) = mounted.relay.clone() {
         tokio::spawn(async move { relay.announce().await });
     }
+    tokio::spawn(engine::tidy(engine.clone()));
     let http = Http::new(mounted.site, apps, mounted.relay, api_key);
     let router = http.router();
     let serve = mounted
@@ -84,19 +86,6 @@ pub(crate) async fn run(asked: Serve) -> Result<(), Failure> {
     let served = serve.await.map_err(|error| failed("cannot serve", error));
     engine.close().await;
     served
-}
-
-/// What the rooms stand on.
-fn engine() -> Arc<dyn Engine> {
-    // Positions of an earlier run must not be taken for ours.
-    let epoch = uuid::Uuid::new_v4().simple().to_string();
-    let retention = Retention::default();
-    Arc::new(Memory::new(
-        &epoch,
-        system_clock(),
-        retention,
-        ANNOUNCE_LIMIT,
-    ))
 }
 
 /// A server with `apps`, each on its path or the only one on every path.

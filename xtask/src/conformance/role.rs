@@ -128,7 +128,13 @@ fn test_client(
 /// Our echo server, allowing what sections 9.3 and 9.4 send: 16 MiB, in as many as 65,536 fragments.
 fn our_server(address: SocketAddr) -> Result<Step> {
     Ok(Step::new(release::binary()?)
-        .args(["serve", "echo", "--listen", &address.to_string()])
+        .args([
+            "serve",
+            "echo",
+            "--memory",
+            "--listen",
+            &address.to_string(),
+        ])
         .args(["--max-message-size", "16777216", "--max-fragments", "65536"]))
 }
 

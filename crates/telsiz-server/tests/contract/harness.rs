@@ -39,9 +39,13 @@ impl Server {
 
     /// Starts one that listens there and finds these variables in its environment.
     pub(crate) fn with(arguments: &str, listen: &str, variables: &[(&str, &str)]) -> Self {
+        // Servers of several tests must not want the same directory.
+        let kept = arguments.contains("--data");
+        let memory = (!kept).then_some("--memory");
         let mut child = telsiz()
             .arg("serve")
             .args(arguments.split_whitespace())
+            .args(memory)
             .args(["--listen", listen])
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())

@@ -14,5 +14,6 @@ mod rules;
 mod serving;
 mod stats;
 mod stopping;
+mod storage;
 mod tls;
 mod typed;
