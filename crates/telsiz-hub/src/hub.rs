@@ -30,6 +30,8 @@ pub struct Hub {
 pub struct HubOptions {
     /// How much may wait for a worker, in bytes; 16 MiB by default.
     pub inbox: usize,
+    /// To how many members a worker delivers before it lets others run; 512 by default.
+    pub turn: usize,
     /// The number of the node: connections of different nodes have different ids.
     pub node: u16,
 }
@@ -38,6 +40,7 @@ impl Default for HubOptions {
     fn default() -> Self {
         Self {
             inbox: 16 * 1024 * 1024,
+            turn: 512,
             node: 0,
         }
     }
@@ -92,8 +95,9 @@ impl Hub {
 
     /// A worker that delivers through `outlet`; see [`Worker::run`].
     pub fn worker<O: Outlet>(self: &Arc<Self>, outlet: O) -> Arc<Worker<O>> {
-        let inbox = Inbox::new(self.options.inbox);
-        Arc::new(Worker::new(self.clone(), Arc::new(inbox), outlet))
+        let HubOptions { inbox, turn, .. } = self.options;
+        let inbox = Arc::new(Inbox::new(inbox));
+        Arc::new(Worker::new(self.clone(), inbox, turn, outlet))
     }
 
     /// Asks whether `identity` may do this.

@@ -13,7 +13,7 @@ use crate::name::RoomName;
 /// The events that wait for a worker, bounded.
 ///
 /// It counts what the worker took and has not yet delivered, too. Publishers wait while it
-/// is half full; what goes on in other processes does not, nor do those who came at the same
+/// is more than half full; what goes on in other processes does not, nor do those who came at the same
 /// moment, so it may become full all the same. Then the room is *behind*: its events are
 /// left out until the worker takes notice, and reads them from the log.
 #[derive(Debug)]
@@ -54,11 +54,12 @@ impl Inbox {
     pub(crate) fn push(&self, room: &RoomName, event: Event) {
         let weight = event.weight();
         let mut queue = self.lock();
+        let is_full = self.weight() >= self.capacity;
         match event {
             // The first to be dropped.
-            Event::Ephemeral(_) if !self.has_room() => return,
+            Event::Ephemeral(_) if is_full || !self.has_room() => return,
             Event::Published(_) if queue.waiting.behind.contains(room) => return,
-            _ if self.weight.load(Ordering::Relaxed) >= self.capacity => {
+            Event::Published(_) if is_full => {
                 queue.waiting.behind.insert(room.clone());
             }
             _ => {
@@ -66,6 +67,17 @@ impl Inbox {
                 queue.waiting.events.push_back((room.clone(), event));
             }
         }
+        Self::wake(queue);
+    }
+
+    /// The worker is to read the log of `room`.
+    pub(crate) fn mark_behind(&self, room: &RoomName) {
+        let mut queue = self.lock();
+        queue.waiting.behind.insert(room.clone());
+        Self::wake(queue);
+    }
+
+    fn wake(mut queue: MutexGuard<'_, Queue>) {
         let waker = queue.waker.take();
         drop(queue);
         if let Some(waker) = waker {
@@ -91,8 +103,22 @@ impl Inbox {
         }
     }
 
+    /// Nobody takes anything out any more: who waits for that waits no longer.
+    pub(crate) fn close(&self) {
+        let waiting = std::mem::take(&mut *self.lock());
+        drop(waiting);
+        self.weight.store(0, Ordering::Relaxed);
+        self.room.notify_waiters();
+    }
+
+    /// What is there and what is not yet delivered, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight.load(Ordering::Relaxed)
+    }
+
+    /// An empty one has, however small it is.
     pub(crate) fn has_room(&self) -> bool {
-        self.weight.load(Ordering::Relaxed) < self.capacity / 2
+        self.weight() <= self.capacity / 2
     }
 
     /// Waits until half of it is free.

@@ -117,6 +117,10 @@ impl Tables {
             tabs.count -= 1;
             if tabs.count == 0 {
                 room.users.remove(&member.user.id);
+            } else if tabs.newest.connection == connection {
+                let others = self.users.get(&member.user.id).into_iter().flatten();
+                let newest = others.rev().find_map(|other| room.members.get(other));
+                tabs.newest = newest.unwrap_or(&member).clone();
             }
         }
         let left = room.members.len();

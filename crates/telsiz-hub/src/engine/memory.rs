@@ -117,6 +117,14 @@ impl Memory {
             None => Ok(look(&Log::new(logs.epoch.clone()))),
         }
     }
+
+    /// From now on the log of `room` has the epoch that a reader sees.
+    fn create(&self, room: &RoomName) {
+        let mut logs = self.lock();
+        let epoch = logs.epoch.clone();
+        let log = || Log::new(epoch);
+        logs.rooms.entry(room.clone()).or_insert_with(log);
+    }
 }
 
 impl Log {
@@ -200,6 +208,7 @@ impl Engine for Memory {
         after: u64,
         limit: usize,
     ) -> BoxFuture<'a, Result<Slice, EngineError>> {
+        self.create(room);
         done(self.look(room, |log| log.slice(after, limit)))
     }
 
@@ -228,7 +237,7 @@ impl Engine for Memory {
         rooms.retain(|room, log| {
             log.trim(self.retention.of(room), now);
             let keep = !log.kept.is_empty() || self.local.has_members(room);
-            *forgotten += u64::from(!keep);
+            *forgotten += u64::from(!keep && log.head > 0);
             keep
         });
         if *forgotten > 0 {

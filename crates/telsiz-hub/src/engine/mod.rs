@@ -47,7 +47,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Appended, PublishError>>;
 
     /// Reads the log of a room from behind `after`, at most `limit` publications. What was
-    /// published lately is there without waiting.
+    /// published lately is there without waiting. `after` comes from a client: it may be any
+    /// number.
     ///
     /// # Errors
     ///
@@ -179,6 +180,14 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// The position of the newest.
+    pub(crate) fn newest(&self) -> Position {
+        Position {
+            epoch: self.epoch.clone(),
+            seq: self.head,
+        }
+    }
+
     /// Whether the log knows `position`, and all that came after it.
     pub fn reaches_back_to(&self, position: &Position) -> bool {
         position.epoch == self.epoch && position.seq <= self.head && self.oldest <= position.seq + 1

@@ -79,21 +79,21 @@ impl<O: Outlet> Joining<O> {
         Self::read(place, since, None).await
     }
 
-    /// Begins behind `since` if the log reaches back to that, else behind `known`, else with
-    /// what is new.
+    /// Begins behind `since` if the log reaches back to that, else behind what the member has
+    /// `heard`, else with what is new.
     async fn read(
         place: Place<O>,
         since: Option<Position>,
-        known: Option<Position>,
+        heard: Option<Position>,
     ) -> Result<Self, EngineError> {
         let limit = if since.is_some() { PAGE } else { 0 };
         let after = since.as_ref().map_or(u64::MAX, |since| since.seq);
         let slice = place.read(after, limit).await?;
         let recovered = since.is_some_and(|since| slice.reaches_back_to(&since));
-        let known = known.filter(|known| slice.reaches_back_to(known));
+        let heard = heard.filter(|heard| slice.reaches_back_to(heard));
         let (cursor, page) = match recovered {
             true => (after, slice.publications),
-            false => (known.map_or(slice.head, |known| known.seq), Vec::new()),
+            false => (heard.map_or(slice.head, |heard| heard.seq), Vec::new()),
         };
         Ok(Self {
             place,
@@ -162,7 +162,8 @@ impl<O: Outlet> Seat<O> {
     }
 
     /// Starts to join the same room again, as [`Worker::join`], without leaving it in the eyes
-    /// of others. Without `since` nothing is lost or doubled that is delivered meanwhile.
+    /// of others. Without `since` it goes on where it was: what is delivered to others meanwhile
+    /// is neither lost nor doubled.
     ///
     /// # Errors
     ///
@@ -172,19 +173,12 @@ impl<O: Outlet> Seat<O> {
     ///
     /// Dropping the future leaves the room.
     pub async fn rejoin(self, since: Option<Position>) -> Result<Joining<O>, EngineError> {
-        let Place {
-            worker,
-            room,
-            member,
-            ..
-        } = &self.place;
-        let place = Place::take(worker.clone(), room.clone(), member.clone(), true);
-        let known = self.place.known();
         let mut old = self.place;
-        old.stand_up();
-        old.is_entered = false;
+        let (worker, room, member) = (old.worker.clone(), old.room.clone(), old.member.clone());
+        let place = Place::take(worker, room, member, true);
+        let heard = old.make_way();
         drop(old);
-        Joining::read(place, since, known).await
+        Joining::read(place, since, heard).await
     }
 }
 
@@ -208,7 +202,14 @@ impl<O: Outlet> Place<O> {
     async fn read(&self, after: u64, limit: usize) -> Result<Slice, EngineError> {
         let engine = self.worker.hub.engine();
         let slice = engine.read(&self.room, after, limit).await?;
-        self.worker.lock().begin_at(&self.room, &slice);
+        let is_behind = {
+            let mut state = self.worker.lock();
+            let room = state.rooms.get_mut(&self.room);
+            room.is_some_and(|room| room.begin_at(&slice))
+        };
+        if is_behind {
+            self.worker.inbox.mark_behind(&self.room);
+        }
         Ok(slice)
     }
 
@@ -236,9 +237,14 @@ impl<O: Outlet> Place<O> {
         hub.engine().presence().enter(&self.room, joined).await
     }
 
-    fn known(&self) -> Option<Position> {
-        let state = self.worker.lock();
-        state.rooms.get(&self.room)?.known().cloned()
+    /// Gives up its seat while another claim keeps the room; how far the member has come.
+    fn make_way(&mut self) -> Option<Position> {
+        let mut state = self.worker.lock();
+        let heard = state.heard(&self.room, self.member.connection);
+        state.remove(&self.room, self.member.connection);
+        self.claim = Claim::None;
+        self.is_entered = false;
+        heard
     }
 
     /// Gives up its claim on the worker's room.

@@ -23,9 +23,6 @@ mod joining;
 mod outlet;
 mod room;
 
-/// How many members one turn delivers to.
-const TURN: usize = 512;
-
 /// How many publications are read from a log at a time.
 const PAGE: usize = 32;
 
@@ -37,6 +34,8 @@ const PAGE: usize = 32;
 pub struct Worker<O: Outlet> {
     hub: Arc<Hub>,
     inbox: Arc<Inbox>,
+    /// How many members one turn delivers to.
+    turn: usize,
     state: Mutex<State<O>>,
 }
 
@@ -52,10 +51,11 @@ struct State<O: Outlet> {
 }
 
 impl<O: Outlet> Worker<O> {
-    pub(crate) fn new(hub: Arc<Hub>, inbox: Arc<Inbox>, outlet: O) -> Self {
+    pub(crate) fn new(hub: Arc<Hub>, inbox: Arc<Inbox>, turn: usize, outlet: O) -> Self {
         Self {
             hub,
             inbox,
+            turn: turn.max(1),
             state: Mutex::new(State {
                 rooms: HashMap::new(),
                 ready: VecDeque::new(),
@@ -71,22 +71,38 @@ impl<O: Outlet> Worker<O> {
         &self.hub
     }
 
+    /// What waits for it or is not yet delivered, in bytes.
+    pub fn waiting(&self) -> usize {
+        self.inbox.weight()
+    }
+
     /// Delivers, for as long as it is polled. Long deliveries let others run in between.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is delivered while it is not polled; it can be called again.
+    /// Nothing is delivered while it is not polled, and publishers wait; it can be called
+    /// again.
     pub async fn run(&self) {
         loop {
-            let waiting = poll_fn(|cx| self.inbox.poll_take(cx)).await;
+            while self.turn() {
+                yield_now().await;
+            }
+            let was_behind = self.catch_up().await;
+            let mut has_waited = false;
+            let waiting = poll_fn(|cx| match self.inbox.poll_take(cx) {
+                Poll::Pending if was_behind => Poll::Ready(Waiting::default()),
+                Poll::Pending => {
+                    has_waited = true;
+                    Poll::Pending
+                }
+                taken => taken,
+            });
+            let waiting = waiting.await;
             let dropped = self.lock().take_in(waiting);
             self.inbox.release(dropped);
-            loop {
-                self.deliver_all().await;
-                let Some(room) = self.next_behind() else {
-                    break;
-                };
-                self.catch_up(&room).await;
+            // There may always be more.
+            if !has_waited {
+                yield_now().await;
             }
         }
     }
@@ -94,7 +110,7 @@ impl<O: Outlet> Worker<O> {
     /// Delivers a part of what is there. Whether there is more.
     fn turn(&self) -> bool {
         let mut state = self.lock();
-        let mut left = TURN;
+        let mut left = self.turn;
         let mut weight = 0;
         while left > 0 && state.deliver(&mut left, &mut weight) {}
         state.outlet.end_turn();
@@ -102,36 +118,22 @@ impl<O: Outlet> Worker<O> {
         state.current.is_some() || !state.ready.is_empty()
     }
 
-    async fn deliver_all(&self) {
-        while self.turn() {
-            yield_now().await;
-        }
+    /// Reads from a log a page of what was left out. Whether any room was behind.
+    ///
+    /// All that was taken in is delivered, and nothing is taken in meanwhile: what is not in
+    /// this page and not behind it is told after it was read.
+    async fn catch_up(&self) -> bool {
+        let next = self.lock().next_behind();
+        let Some((name, after)) = next else {
+            return false;
+        };
+        let read = self.hub.engine().read(&name, after, PAGE).await;
+        self.lock().continue_with(&name, read);
+        true
     }
 
-    fn next_behind(&self) -> Option<RoomName> {
-        self.lock().behind.pop_front()
-    }
-
-    /// Reads from the log what was left out, and delivers it.
-    async fn catch_up(&self, name: &RoomName) {
-        loop {
-            let known = self.known(name);
-            let Some(known) = known else {
-                return;
-            };
-            let read = self.hub.engine().read(name, known.seq, PAGE).await;
-            if self.lock().continue_with(name, read) {
-                return;
-            }
-            self.deliver_all().await;
-        }
-    }
-
-    fn known(&self, name: &RoomName) -> Option<Position> {
-        self.lock().rooms.get(name)?.known().cloned()
-    }
-
-    /// Starts to join a room: from now on nothing that is published there is missed.
+    /// Starts to join a room: from now on nothing that is published there is missed. A
+    /// connection that is in the room already does so by [`Seat::rejoin`].
     ///
     /// With `since`, what was published after that comes first, if the log still has all of
     /// it ([`Joining::recovered`]).
@@ -202,46 +204,48 @@ impl<O: Outlet> State<O> {
         }
     }
 
-    /// The log of a room was read.
-    fn begin_at(&mut self, name: &RoomName, slice: &Slice) {
-        let room = self.rooms.get_mut(name);
-        if room.is_some_and(|room| room.begin_at(slice, &mut self.outlet)) {
-            self.fall_behind(name);
+    /// The room that has been behind for the longest, and the number that it continues after.
+    fn next_behind(&mut self) -> Option<(RoomName, u64)> {
+        loop {
+            let name = self.behind.front()?;
+            let room = self.rooms.get(name).filter(|room| room.is_behind);
+            if let Some(known) = room.and_then(Room::known) {
+                return Some((name.clone(), known.seq));
+            }
+            // Nobody is there any more, or nobody has read the log yet. Then the first who
+            // does so finds that the room is behind.
+            self.behind.pop_front();
         }
     }
 
-    /// The log of a room that is behind was read. Whether it is behind no more.
-    fn continue_with(&mut self, name: &RoomName, read: Result<Slice, EngineError>) -> bool {
+    /// The log of a room that is behind was read.
+    fn continue_with(&mut self, name: &RoomName, read: Result<Slice, EngineError>) {
+        if self.behind.front() == Some(name) {
+            self.behind.pop_front();
+        }
         let Some(room) = self.rooms.get_mut(name) else {
-            return true;
+            return;
         };
-        let is_done = match read {
-            Ok(slice)
-                if room
-                    .known()
-                    .is_some_and(|known| slice.reaches_back_to(known)) =>
-            {
+        // Another one of that name came in between.
+        let Some(known) = room.known().cloned() else {
+            return;
+        };
+        room.is_behind = false;
+        match read {
+            Ok(slice) if slice.reaches_back_to(&known) => {
                 for publication in slice.publications {
                     // It did not come through the inbox.
                     room.push(Event::Published(publication), 0);
                 }
-                room.known().is_some_and(|known| known.seq >= slice.head)
+                if room.known().is_some_and(|known| known.seq < slice.head) {
+                    self.fall_behind(name);
+                }
+                self.make_ready(name);
             }
-            Ok(slice) => {
-                room.start_again(&slice, &mut self.outlet);
-                true
-            }
-            // Nobody knows what it would have said.
-            Err(_) => {
-                room.lose_all(&mut self.outlet);
-                true
-            }
-        };
-        room.is_behind = !is_done;
-        if room.has_queued() {
-            self.make_ready(name);
+            Ok(slice) => room.start_again(Some(slice.newest()), &mut self.outlet),
+            // Nobody knows what it would have said: who reads the log next begins there.
+            Err(_) => room.start_again(None, &mut self.outlet),
         }
-        is_done
     }
 
     /// Delivers to some members. Whether there is more.
@@ -289,11 +293,20 @@ impl<O: Outlet> State<O> {
         }
     }
 
+    /// How far a member has come that may not yet have got all that is queued.
+    fn heard(&self, name: &RoomName, connection: ConnectionId) -> Option<Position> {
+        let current = self.current.as_ref().filter(|(current, _)| current == name);
+        let room = self.rooms.get(name)?;
+        room.heard(connection, current.map(|(_, batch)| batch))
+    }
+
     /// Forgets a room that nobody is in; what its events take in the inbox.
     fn forget_if_empty(&mut self, name: &RoomName) -> Option<usize> {
         let is_empty = self.rooms.get(name).is_some_and(Room::is_empty);
-        let room = is_empty.then(|| self.rooms.remove(name))?;
-        room.map(|room| room.weight())
+        let room = is_empty.then(|| self.rooms.remove(name)).flatten()?;
+        // It is not meant for those who come next.
+        let current = self.current.take_if(|(current, _)| current == name);
+        Some(room.weight() + current.map_or(0, |(_, batch)| batch.weight))
     }
 }
 
@@ -308,6 +321,12 @@ async fn yield_now() {
         }
     })
     .await;
+}
+
+impl<O: Outlet> Drop for Worker<O> {
+    fn drop(&mut self) {
+        self.inbox.close();
+    }
 }
 
 impl<O: Outlet> fmt::Debug for Worker<O> {

@@ -10,11 +10,8 @@ use crate::publication::Position;
 
 /// A room as one worker sees it: the members that are with it, and what they are to get.
 pub(super) struct Room<L> {
-    /// Of the newest publication that is queued or delivered; unknown until the first log
-    /// was read.
+    /// Of the newest publication that is queued or delivered; unknown until the log was read.
     known: Option<Position>,
-    /// Of the newest publication that came before that.
-    too_early: u64,
     seats: Vec<Occupied<L>>,
     index: HashMap<ConnectionId, usize>,
     /// Each with what it takes in the inbox.
@@ -22,6 +19,7 @@ pub(super) struct Room<L> {
     /// How many are about to join.
     pub(super) joining: usize,
     pub(super) is_ready: bool,
+    /// Publications were left out: the log has to be read.
     pub(super) is_behind: bool,
 }
 
@@ -59,7 +57,6 @@ impl<L> Default for Room<L> {
     fn default() -> Self {
         Self {
             known: None,
-            too_early: 0,
             seats: Vec::new(),
             index: HashMap::new(),
             queued: VecDeque::new(),
@@ -76,14 +73,14 @@ impl<L> Room<L> {
         self.known.as_ref()
     }
 
-    /// The log was read. Whether there is more in it that the members should know.
-    pub(super) fn begin_at<O: Outlet<Line = L>>(&mut self, slice: &Slice, outlet: &mut O) -> bool {
+    /// Somebody who joins has read the log. Whether the worker is to read it, too.
+    pub(super) fn begin_at(&mut self, slice: &Slice) -> bool {
         match &self.known {
-            Some(known) if known.epoch == slice.epoch => false,
-            known => {
-                let is_first = known.is_none();
-                self.start_again(slice, outlet);
-                is_first && self.too_early > slice.head
+            // Which of the two is newer is not known here.
+            Some(known) => known.epoch != slice.epoch && !self.is_behind,
+            None => {
+                self.known = Some(slice.newest());
+                std::mem::take(&mut self.is_behind)
             }
         }
     }
@@ -91,14 +88,10 @@ impl<L> Room<L> {
     /// Queues an event in its order.
     pub(super) fn push(&mut self, event: Event, weight: usize) -> Pushed {
         if let Event::Published(publication) = &event {
-            let Some(known) = &mut self.known else {
-                self.too_early = self.too_early.max(publication.seq);
-                return Pushed::Dropped;
-            };
-            let is_next = publication.seq == known.seq + 1;
-            match publication.epoch == known.epoch {
-                true if publication.seq <= known.seq => return Pushed::Dropped,
-                true if is_next => known.seq += 1,
+            let known = self.known.as_mut();
+            match known.filter(|known| known.epoch == publication.epoch) {
+                Some(known) if publication.seq <= known.seq => return Pushed::Dropped,
+                Some(known) if publication.seq == known.seq + 1 => known.seq += 1,
                 _ if self.is_behind => return Pushed::Dropped,
                 _ => return Pushed::FellBehind,
             }
@@ -107,17 +100,14 @@ impl<L> Room<L> {
         Pushed::Queued
     }
 
-    /// The log does not continue what the members know: it goes on from its end.
-    pub(super) fn start_again<O: Outlet<Line = L>>(&mut self, slice: &Slice, outlet: &mut O) {
-        self.known = Some(Position {
-            epoch: slice.epoch.clone(),
-            seq: slice.head,
-        });
-        self.lose_all(outlet);
-    }
-
-    /// The members cannot get what they have missed.
-    pub(super) fn lose_all<O: Outlet<Line = L>>(&self, outlet: &mut O) {
+    /// The log does not continue what the members know, and they cannot get what they have
+    /// missed: it goes on behind `known`.
+    pub(super) fn start_again<O: Outlet<Line = L>>(
+        &mut self,
+        known: Option<Position>,
+        outlet: &mut O,
+    ) {
+        self.known = known;
         for seat in &self.seats {
             outlet.lose(&seat.line);
         }
@@ -137,13 +127,19 @@ impl<L> Room<L> {
             first: u64::MAX,
             has_ephemeral: false,
         };
-        for (event, weight) in self.queued.drain(..count) {
+        let mut queued = self.queued.drain(..count);
+        for (event, weight) in &mut queued {
             match &event {
                 Event::Published(publication) => batch.first = batch.first.min(publication.seq),
                 Event::Ephemeral(_) => batch.has_ephemeral = true,
             }
             batch.weight += weight;
             batch.events.push(event);
+        }
+        drop(queued);
+        // What a burst took is not kept.
+        if self.queued.is_empty() && self.queued.capacity() > Wanted::MOST {
+            self.queued = VecDeque::new();
         }
         batch
     }
@@ -168,12 +164,40 @@ impl<L> Room<L> {
     }
 
     pub(super) fn add(&mut self, connection: ConnectionId, from: u64, line: L) {
-        self.index.insert(connection, self.seats.len());
-        self.seats.push(Occupied {
+        let seat = Occupied {
             connection,
             from,
             line,
+        };
+        let place = *self.index.entry(connection).or_insert(self.seats.len());
+        match self.seats.get_mut(place) {
+            Some(taken) => *taken = seat,
+            None => self.seats.push(seat),
+        }
+    }
+
+    /// How far a member has come; `batch` is what is being delivered here right now.
+    pub(super) fn heard(
+        &self,
+        connection: ConnectionId,
+        batch: Option<&Batch>,
+    ) -> Option<Position> {
+        let known = self.known.as_ref()?;
+        let place = *self.index.get(&connection)?;
+        let from = self.seats.get(place)?.from;
+        let batch = batch.filter(|batch| place >= batch.delivered);
+        let events = batch.into_iter().flat_map(|batch| &batch.events);
+        let mut events = events.chain(self.queued.iter().map(|(event, _)| event));
+        let next = events.find_map(|event| match event {
+            Event::Published(publication) => Some(publication.seq),
+            Event::Ephemeral(_) => None,
         });
+        Some(Position {
+            epoch: known.epoch.clone(),
+            seq: next
+                .map_or(known.seq, |next| next.saturating_sub(1))
+                .max(from),
+        })
     }
 
     /// Removes a member; `batch` is what is being delivered here right now.

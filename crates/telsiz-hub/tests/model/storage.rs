@@ -1,0 +1,145 @@
+//! What a run stores on: an engine, and what is left of it when its process ends.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use telsiz_hub::{
+    Appended, BoxFuture, Clock, Draft, Engine, EngineError, HistoryPage, Memory, Presence,
+    PublishError, Retention, RoomName, Slice, Subscriber,
+};
+
+use super::random::Random;
+
+/// What a run stores on.
+pub(crate) trait Storage {
+    /// An engine on what is durable.
+    fn open(&self, clock: Clock, retention: Retention, announce_limit: usize) -> Opened;
+
+    /// The process of the engine ends here and now.
+    fn crash(&self);
+
+    /// Whether what was acknowledged survives that.
+    fn is_durable(&self) -> bool;
+
+    /// Nothing is left of what was stored.
+    fn wipe(&self) {}
+
+    /// The next writing fails. Whether it will.
+    fn fail_write(&self) -> bool {
+        false
+    }
+
+    /// The next reading fails. Whether it will.
+    fn fail_read(&self) -> bool {
+        false
+    }
+
+    /// How long to wait for threads of its own.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+pub(crate) struct Opened {
+    pub(crate) engine: Arc<dyn Engine>,
+    /// To be polled while the process lives.
+    pub(crate) background: Option<Pin<Box<dyn Future<Output = ()>>>>,
+}
+
+/// Engines in memory, whose answers take as long as a seed decides.
+pub(crate) struct InMemory {
+    random: Arc<Random>,
+}
+
+impl InMemory {
+    pub(crate) fn new(random: Arc<Random>) -> Self {
+        Self { random }
+    }
+}
+
+impl Storage for InMemory {
+    fn open(&self, clock: Clock, retention: Retention, announce_limit: usize) -> Opened {
+        let name = format!("memory-{}", self.random.next());
+        let memory = Memory::new(&name, clock, retention, announce_limit);
+        let engine = Arc::new(Slow {
+            memory,
+            random: self.random.clone(),
+        });
+        Opened {
+            engine,
+            background: None,
+        }
+    }
+
+    fn crash(&self) {}
+
+    fn is_durable(&self) -> bool {
+        false
+    }
+}
+
+#[derive(Debug)]
+struct Slow {
+    memory: Memory,
+    random: Arc<Random>,
+}
+
+impl Engine for Slow {
+    fn attach(&self, subscriber: Arc<dyn Subscriber>) {
+        self.memory.attach(subscriber);
+    }
+
+    fn publish<'a>(
+        &'a self,
+        room: &'a RoomName,
+        draft: Draft,
+    ) -> BoxFuture<'a, Result<Appended, PublishError>> {
+        Box::pin(async move {
+            self.random.pause(3).await;
+            let appended = self.memory.publish(room, draft).await;
+            self.random.pause(3).await;
+            appended
+        })
+    }
+
+    fn read<'a>(
+        &'a self,
+        room: &'a RoomName,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Slice, EngineError>> {
+        Box::pin(async move {
+            self.random.pause(3).await;
+            let slice = self.memory.read(room, after, limit).await;
+            self.random.pause(4).await;
+            slice
+        })
+    }
+
+    fn page<'a>(
+        &'a self,
+        room: &'a RoomName,
+        page: usize,
+        per_page: usize,
+    ) -> BoxFuture<'a, Result<HistoryPage, EngineError>> {
+        self.memory.page(room, page, per_page)
+    }
+
+    fn presence(&self) -> &dyn Presence {
+        self.memory.presence()
+    }
+
+    fn tidy(&self) {
+        self.memory.tidy();
+    }
+
+    fn ready(&self) -> Result<(), EngineError> {
+        self.memory.ready()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.memory.close()
+    }
+}
