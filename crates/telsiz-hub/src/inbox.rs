@@ -136,3 +136,148 @@ impl Inbox {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU32;
+    use std::task::Wake;
+
+    use super::*;
+    use crate::event::Signal;
+    use crate::testing::{member, published, room, signal};
+
+    #[derive(Default)]
+    struct Count(AtomicU32);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn take(inbox: &Inbox) -> Option<Waiting> {
+        match inbox.poll_take(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(waiting) => Some(waiting),
+            Poll::Pending => None,
+        }
+    }
+
+    fn typing() -> Event {
+        Event::Ephemeral(signal(&member(1, "u"), Signal::Typing))
+    }
+
+    #[test]
+    fn what_does_not_fit_leaves_its_room_behind_until_it_is_taken() {
+        let inbox = Inbox::new(512);
+        let (a, b) = (room("a"), room("b"));
+        for seq in 1..=4 {
+            inbox.push(&a, published(seq));
+        }
+        inbox.push(&b, published(1));
+        assert_eq!(inbox.weight(), 512, "as much as there is room for");
+        let waiting = take(&inbox).expect("something");
+        assert_eq!(waiting.events.len(), 2);
+        assert_eq!(waiting.behind, [a.clone(), b].into());
+        inbox.push(&a, published(5));
+        assert!(
+            take(&inbox).expect("something").behind.contains(&a),
+            "it is still full"
+        );
+        inbox.release(256);
+        inbox.push(&a, published(6));
+        let waiting = take(&inbox).expect("something");
+        assert_eq!((waiting.events.len(), waiting.behind.len()), (1, 0));
+    }
+
+    #[test]
+    fn what_is_as_large_as_it_likes_fits_while_it_is_not_full() {
+        for (waiting, fits) in [(255, true), (256, false), (257, false)] {
+            let inbox = Inbox::new(256);
+            inbox.weight.store(waiting, Ordering::Relaxed);
+            inbox.push(&room("a"), published(1));
+            let waiting = take(&inbox).expect("something");
+            assert_eq!(!waiting.events.is_empty(), fits);
+            assert_eq!(waiting.behind.is_empty(), fits);
+        }
+    }
+
+    #[test]
+    fn signals_are_dropped_while_it_is_more_than_half_full() {
+        for (waiting, fits) in [(511, true), (512, true), (513, false), (1024, false)] {
+            let inbox = Inbox::new(1024);
+            inbox.weight.store(waiting, Ordering::Relaxed);
+            inbox.push(&room("a"), typing());
+            assert_eq!(take(&inbox).is_some(), fits, "{waiting}");
+        }
+        let inbox = Inbox::new(0);
+        inbox.push(&room("a"), typing());
+        assert!(
+            take(&inbox).is_none(),
+            "nobody has to read a log for a signal"
+        );
+    }
+
+    #[test]
+    fn the_worker_is_woken_by_events_and_by_rooms_that_are_behind() {
+        let a = room("a");
+        let pushes: [fn(&Inbox, &RoomName); 2] = [
+            |inbox, room| inbox.push(room, published(1)),
+            |inbox, room| inbox.mark_behind(room),
+        ];
+        for push in pushes {
+            let inbox = Inbox::new(1024);
+            let count = Arc::<Count>::default();
+            let waker = Waker::from(count.clone());
+            assert!(
+                inbox
+                    .poll_take(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+            push(&inbox, &a);
+            push(&inbox, &a);
+            assert_eq!(count.0.load(Ordering::Relaxed), 1, "once");
+            assert!(take(&inbox).is_some());
+            assert!(take(&inbox).is_none());
+        }
+    }
+
+    #[test]
+    fn publishers_wait_until_half_of_it_is_free() {
+        let inbox = Inbox::new(1024);
+        inbox.weight.store(700, Ordering::Relaxed);
+        let count = Arc::<Count>::default();
+        let waker = Waker::from(count.clone());
+        let mut cx = Context::from_waker(&waker);
+        let mut waiting = std::pin::pin!(inbox.wait_for_room());
+        assert!(waiting.as_mut().poll(&mut cx).is_pending());
+        inbox.release(187);
+        assert!(
+            waiting.as_mut().poll(&mut cx).is_pending(),
+            "513 bytes wait"
+        );
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        inbox.release(1);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert!(waiting.as_mut().poll(&mut cx).is_ready());
+    }
+
+    #[test]
+    fn an_empty_one_has_room_however_small_it_is() {
+        for capacity in [0, 1, 2] {
+            assert!(Inbox::new(capacity).has_room(), "{capacity}");
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_one_that_is_closed() {
+        let inbox = Inbox::new(256);
+        inbox.push(&room("a"), published(1));
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut waiting = std::pin::pin!(inbox.wait_for_room());
+        assert!(waiting.as_mut().poll(&mut cx).is_pending());
+        inbox.close();
+        assert!(waiting.as_mut().poll(&mut cx).is_ready());
+        assert_eq!(inbox.weight(), 0);
+    }
+}

@@ -47,4 +47,6 @@ mod name;
 mod publication;
 mod retention;
 mod switchboard;
+#[cfg(test)]
+mod testing;
 mod worker;

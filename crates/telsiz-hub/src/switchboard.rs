@@ -61,3 +61,68 @@ impl Subscriber for Switchboard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::testing::{published, room};
+
+    fn taken(inbox: &Inbox) -> usize {
+        match inbox.poll_take(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(waiting) => {
+                inbox.release(256 * waiting.events.len());
+                waiting.events.len()
+            }
+            Poll::Pending => 0,
+        }
+    }
+
+    #[test]
+    fn those_hear_of_a_room_who_are_connected_each_once() {
+        let switchboard = Switchboard::default();
+        let (a, b) = (room("a"), room("b"));
+        let (one, two) = (Arc::new(Inbox::new(4096)), Arc::new(Inbox::new(4096)));
+        for (room, inbox) in [(&a, &one), (&a, &one), (&a, &two), (&b, &two)] {
+            switchboard.connect(room, inbox);
+        }
+        let say = |room, heard: [usize; 2]| {
+            switchboard.event(room, published(1));
+            assert_eq!([taken(&one), taken(&two)], heard, "{room}");
+        };
+        say(&a, [1, 1]);
+        say(&b, [0, 1]);
+        switchboard.disconnect(&a, &one);
+        switchboard.disconnect(&b, &one);
+        say(&a, [0, 1]);
+        say(&b, [0, 1]);
+        switchboard.disconnect(&a, &two);
+        switchboard.disconnect(&b, &two);
+        say(&a, [0, 0]);
+        assert!(
+            switchboard.lock().is_empty(),
+            "rooms of nobody are forgotten"
+        );
+    }
+
+    #[test]
+    fn publishers_wait_for_those_who_hear_of_the_room_only() {
+        let switchboard = Switchboard::default();
+        let (a, b) = (room("a"), room("b"));
+        let (slow, idle) = (Arc::new(Inbox::new(256)), Arc::new(Inbox::new(256)));
+        for (room, inbox) in [(&a, &idle), (&a, &slow), (&b, &idle)] {
+            switchboard.connect(room, inbox);
+        }
+        slow.push(&a, published(1));
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut in_a = std::pin::pin!(switchboard.wait_for_room(&a));
+        let mut in_b = std::pin::pin!(switchboard.wait_for_room(&b));
+        let mut in_c = std::pin::pin!(switchboard.wait_for_room(&b));
+        assert!(in_b.as_mut().poll(&mut cx).is_ready());
+        assert!(in_c.as_mut().poll(&mut cx).is_ready());
+        assert!(in_a.as_mut().poll(&mut cx).is_pending());
+        slow.release(256);
+        assert!(in_a.as_mut().poll(&mut cx).is_ready());
+    }
+}

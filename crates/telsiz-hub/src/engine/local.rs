@@ -265,3 +265,195 @@ impl Presence for Local {
         now(rooms)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Signal;
+    use crate::testing::{member, now, room, signal};
+
+    /// How often it was told something.
+    #[derive(Default)]
+    struct Ear(Mutex<usize>);
+
+    impl Subscriber for Ear {
+        fn event(&self, _: &RoomName, _: Event) {
+            *self.0.lock().expect("no panic") += 1;
+        }
+    }
+
+    impl Ear {
+        fn told(&self) -> usize {
+            std::mem::take(&mut *self.0.lock().expect("no panic"))
+        }
+    }
+
+    fn enter(local: &Local, name: &str, who: &Arc<Member>) {
+        let joined = signal(who, Signal::Joined);
+        now(local.enter(&room(name), joined)).expect("it enters");
+    }
+
+    fn leave(local: &Local, name: &str, who: &Arc<Member>) {
+        local.leave(&room(name), signal(who, Signal::Left));
+    }
+
+    fn users(local: &Local, name: &str) -> (Vec<u64>, usize, usize) {
+        let listing = now(local.users(&room(name), 9)).expect("a listing");
+        let members = listing.members.iter().map(|member| member.connection.0);
+        (members.collect(), listing.connections, listing.users)
+    }
+
+    #[test]
+    fn users_are_listed_once_with_the_newest_connection_that_is_there() {
+        let local = Local::new(500);
+        let tabs = [1, 2, 3].map(|tab| member(tab, "ali"));
+        let other = member(4, "bora");
+        for who in tabs.iter().chain([&other]) {
+            enter(&local, "a", who);
+        }
+        assert_eq!(users(&local, "a"), (vec![3, 4], 4, 2));
+        leave(&local, "a", &tabs[0]);
+        assert_eq!(users(&local, "a"), (vec![3, 4], 3, 2));
+        leave(&local, "a", &tabs[2]);
+        assert_eq!(users(&local, "a"), (vec![2, 4], 2, 2));
+        leave(&local, "a", &tabs[1]);
+        leave(&local, "a", &tabs[1]);
+        assert_eq!(users(&local, "a"), (vec![4], 1, 1));
+        leave(&local, "a", &other);
+        assert_eq!(users(&local, "a"), (vec![], 0, 0));
+        let tables = local.lock();
+        assert!(
+            tables.rooms.is_empty() && tables.connections.is_empty() && tables.users.is_empty()
+        );
+    }
+
+    #[test]
+    fn entering_again_counts_once() {
+        let local = Local::new(500);
+        let who = member(1, "ali");
+        enter(&local, "a", &who);
+        enter(&local, "a", &who);
+        assert_eq!(users(&local, "a"), (vec![1], 1, 1));
+        leave(&local, "a", &who);
+        assert_eq!(users(&local, "a"), (vec![], 0, 0));
+    }
+
+    #[test]
+    fn listings_are_cut_and_counts_are_not() {
+        let local = Local::new(500);
+        for connection in 1..=5 {
+            enter(
+                &local,
+                "a",
+                &member(connection, &format!("u{}", connection % 3)),
+            );
+        }
+        let listing = now(local.members(&room("a"), 2)).expect("a listing");
+        let listed: Vec<_> = listing
+            .members
+            .iter()
+            .map(|member| member.connection.0)
+            .collect();
+        assert_eq!(
+            (listed, listing.connections, listing.users),
+            (vec![1, 2], 5, 3)
+        );
+        let listing = now(local.users(&room("a"), 2)).expect("a listing");
+        assert_eq!(
+            (listing.members.len(), listing.connections, listing.users),
+            (2, 5, 3)
+        );
+        let nobody = now(local.members(&room("b"), 2)).expect("a listing");
+        assert_eq!(nobody, Listing::default());
+    }
+
+    #[test]
+    fn rooms_are_paged_by_name() {
+        let local = Local::new(500);
+        let who = member(1, "ali");
+        for name in ["c", "a", "d", "b"] {
+            enter(&local, name, &who);
+        }
+        let page = |skip, limit| {
+            let (rooms, count) = now(local.rooms(skip, limit)).expect("rooms");
+            let names: Vec<_> = rooms.iter().map(|room| room.name.to_string()).collect();
+            (names.concat(), count)
+        };
+        assert_eq!(page(0, 3), ("abc".into(), 4));
+        assert_eq!(page(3, 3), ("d".into(), 4));
+        assert_eq!(page(usize::MAX, 3), (String::new(), 4));
+        let rooms = now(local.rooms_of(ConnectionId(1))).expect("rooms");
+        let rooms: Vec<_> = rooms.iter().map(RoomName::as_str).collect();
+        assert_eq!(rooms, ["c", "a", "d", "b"], "in the order of joining");
+    }
+
+    #[test]
+    fn rooms_with_more_than_the_limit_are_told_nothing() {
+        let local = Local::new(500);
+        let ear = Arc::<Ear>::default();
+        local.attach(ear.clone());
+        let all: Vec<_> = (1..=501)
+            .map(|connection| member(connection, "u"))
+            .collect();
+        for who in &all[..499] {
+            enter(&local, "a", who);
+        }
+        assert_eq!(ear.told(), 499);
+        let typing = |told: usize| {
+            local.announce(&room("a"), signal(&all[0], Signal::Typing));
+            assert_eq!(ear.told(), told);
+            let rooms = now(local.rooms_that_hear("u")).expect("rooms");
+            assert_eq!(rooms.len(), told);
+        };
+        typing(1);
+        enter(&local, "a", &all[499]);
+        assert_eq!(ear.told(), 1, "500 are not too many");
+        typing(1);
+        enter(&local, "a", &all[500]);
+        assert_eq!(ear.told(), 0, "501 are");
+        typing(0);
+        leave(&local, "a", &all[500]);
+        assert_eq!(ear.told(), 1, "500 are left");
+        typing(1);
+    }
+
+    #[test]
+    fn nobody_is_told_of_an_empty_room() {
+        let local = Local::new(500);
+        let ear = Arc::<Ear>::default();
+        local.attach(ear.clone());
+        let who = member(1, "ali");
+        local.announce(&room("a"), signal(&who, Signal::Typing));
+        leave(&local, "a", &who);
+        assert_eq!(ear.told(), 0);
+        enter(&local, "a", &who);
+        leave(&local, "a", &who);
+        assert_eq!(ear.told(), 1, "the last one leaves nobody behind");
+    }
+
+    #[test]
+    fn rooms_hear_of_a_user_by_any_of_its_connections_each_once() {
+        let local = Local::new(500);
+        for (connection, user, name) in [
+            (1, "ali", "b"),
+            (1, "ali", "a"),
+            (2, "ali", "b"),
+            (2, "ali", "c"),
+            (3, "bora", "d"),
+        ] {
+            enter(&local, name, &member(connection, user));
+        }
+        let rooms = |user| {
+            let rooms = now(local.rooms_that_hear(user)).expect("rooms");
+            rooms
+                .iter()
+                .map(RoomName::as_str)
+                .collect::<Vec<_>>()
+                .concat()
+        };
+        assert_eq!(rooms("ali"), "abc");
+        leave(&local, "c", &member(2, "ali"));
+        assert_eq!(rooms("ali"), "ab");
+        assert_eq!(rooms("cem"), "");
+    }
+}

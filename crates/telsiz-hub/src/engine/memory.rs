@@ -263,3 +263,218 @@ impl fmt::Debug for Memory {
         f.debug_struct("Memory").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::Signal;
+    use crate::retention::Pattern;
+    use crate::testing::{clock, draft, member, now, room, signal};
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn keep(count: usize, millis: u64) -> Keep {
+        Keep {
+            count,
+            age: Duration::from_millis(millis),
+        }
+    }
+
+    fn memory(retention: Retention) -> (Memory, Arc<AtomicU64>) {
+        let (clock, time) = clock(1_000_000);
+        (Memory::new("m", clock, retention, 500), time)
+    }
+
+    fn publish(memory: &Memory, name: &str, text: &str, key: Option<&str>) -> (u64, bool) {
+        let appended = now(memory.publish(&room(name), draft("u", text, key)));
+        let appended = appended.expect("it is appended");
+        (appended.position.seq, appended.repeated)
+    }
+
+    /// The numbers that are kept, the head, and the oldest.
+    fn kept(memory: &Memory, name: &str, after: u64, limit: usize) -> (Vec<u64>, u64, u64) {
+        let slice = now(memory.read(&room(name), after, limit)).expect("a slice");
+        let numbers = slice.publications.iter().map(|publication| publication.seq);
+        (numbers.collect(), slice.head, slice.oldest)
+    }
+
+    fn epoch(memory: &Memory, name: &str) -> String {
+        let slice = now(memory.read(&room(name), 0, 0)).expect("a slice");
+        slice.epoch.to_string()
+    }
+
+    #[test]
+    fn so_many_are_kept() {
+        for (count, numbers) in [
+            (0, vec![]),
+            (1, vec![5]),
+            (4, vec![2, 3, 4, 5]),
+            (9, vec![1, 2, 3, 4, 5]),
+        ] {
+            let (memory, _) = memory(Retention::of_all(keep(count, 1 << 30)));
+            for _ in 0..5 {
+                publish(&memory, "a", "", None);
+            }
+            let oldest = 6 - numbers.len() as u64;
+            assert_eq!(kept(&memory, "a", 0, 99), (numbers, 5, oldest));
+        }
+    }
+
+    #[test]
+    fn those_are_kept_that_are_young() {
+        let (memory, time) = memory(Retention::of_all(keep(100, 10)));
+        publish(&memory, "a", "", None);
+        time.fetch_add(10, Ordering::Relaxed);
+        publish(&memory, "a", "", None);
+        assert_eq!(kept(&memory, "a", 0, 99), (vec![1, 2], 2, 1));
+        time.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(kept(&memory, "a", 0, 99), (vec![2], 2, 2));
+        time.fetch_add(10, Ordering::Relaxed);
+        assert_eq!(kept(&memory, "a", 0, 99), (vec![], 2, 3));
+        assert_eq!(publish(&memory, "a", "", None), (3, false));
+    }
+
+    #[test]
+    fn rooms_are_kept_by_their_patterns() {
+        let retention =
+            Retention::of_all(keep(1, 1 << 30)).rule(Pattern::new("log-*"), keep(3, 1 << 30));
+        let (memory, _) = memory(retention);
+        for name in ["a", "log-a"] {
+            for _ in 0..5 {
+                publish(&memory, name, "", None);
+            }
+        }
+        assert_eq!(kept(&memory, "a", 0, 99).0, [5]);
+        assert_eq!(kept(&memory, "log-a", 0, 99).0, [3, 4, 5]);
+    }
+
+    #[test]
+    fn any_number_can_be_read_from() {
+        let (memory, _) = memory(Retention::of_all(keep(3, 1 << 30)));
+        for _ in 0..5 {
+            publish(&memory, "a", "", None);
+        }
+        for (after, limit, numbers) in [
+            (0, 2, vec![3, 4]),
+            (2, 2, vec![3, 4]),
+            (3, 2, vec![4, 5]),
+            (5, 2, vec![]),
+            (u64::MAX - 1, 9, vec![]),
+            (u64::MAX, 9, vec![]),
+            (0, usize::MAX, vec![3, 4, 5]),
+            (0, 0, vec![]),
+        ] {
+            assert_eq!(kept(&memory, "a", after, limit), (numbers, 5, 3));
+        }
+    }
+
+    #[test]
+    fn keys_live_as_long_as_the_history_and_belong_to_a_room_and_a_user() {
+        let (memory, _) = memory(Retention::of_all(keep(2, 1 << 30)));
+        assert_eq!(publish(&memory, "a", "x", Some("k")), (1, false));
+        assert_eq!(publish(&memory, "a", "x", Some("k")), (1, true));
+        assert_eq!(publish(&memory, "b", "x", Some("k")), (1, false));
+        let other = now(memory.publish(&room("a"), draft("v", "x", Some("k"))));
+        assert_eq!(other.expect("it is appended").position.seq, 2);
+        assert_eq!(
+            publish(&memory, "a", "x", Some("k")),
+            (1, true),
+            "two are kept"
+        );
+        publish(&memory, "a", "y", None);
+        assert_eq!(publish(&memory, "a", "x", Some("k")), (4, false));
+        assert_eq!(publish(&memory, "a", "x", Some("k")), (4, true));
+    }
+
+    #[test]
+    fn a_key_is_forgotten_with_its_publication() {
+        let (memory, time) = memory(Retention::of_all(keep(9, 10)));
+        assert_eq!(publish(&memory, "a", "x", Some("k")), (1, false));
+        time.fetch_add(11, Ordering::Relaxed);
+        assert_eq!(publish(&memory, "a", "x", Some("k")), (2, false));
+        assert_eq!(memory.lock().rooms[&room("a")].keys.len(), 1);
+    }
+
+    #[test]
+    fn pages_count_from_the_newest() {
+        let (memory, _) = memory(Retention::of_all(keep(5, 1 << 30)));
+        for _ in 0..7 {
+            publish(&memory, "a", "", None);
+        }
+        for (page, numbers) in [(1, vec![6, 7]), (2, vec![4, 5]), (3, vec![3]), (4, vec![])] {
+            let page = now(memory.page(&room("a"), page, 2)).expect("a page");
+            let found: Vec<_> = page.publications.iter().map(|found| found.seq).collect();
+            assert_eq!((found, page.total_pages), (numbers, 3));
+        }
+    }
+
+    #[test]
+    fn a_log_that_was_forgotten_comes_back_with_another_epoch() {
+        let (memory, time) = memory(Retention::of_all(keep(5, 10)));
+        publish(&memory, "a", "", None);
+        let first = epoch(&memory, "a");
+        memory.tidy();
+        assert_eq!(epoch(&memory, "a"), first, "it is young");
+        time.fetch_add(11, Ordering::Relaxed);
+        memory.tidy();
+        let second = epoch(&memory, "a");
+        assert_ne!(second, first);
+        assert_eq!(publish(&memory, "a", "", None), (1, false));
+        assert_eq!(epoch(&memory, "a"), second);
+    }
+
+    #[test]
+    fn a_log_is_kept_while_somebody_is_there() {
+        let (memory, time) = memory(Retention::of_all(keep(5, 10)));
+        publish(&memory, "a", "", None);
+        let who = member(1, "u");
+        now(memory
+            .presence()
+            .enter(&room("a"), signal(&who, Signal::Joined)))
+        .expect("it enters");
+        time.fetch_add(11, Ordering::Relaxed);
+        memory.tidy();
+        assert_eq!(publish(&memory, "a", "", None), (2, false));
+    }
+
+    /// Who sits in a room where nothing was said must not lose its first publication because
+    /// another room was forgotten.
+    #[test]
+    fn the_epoch_that_was_read_of_an_empty_log_stays() {
+        let (memory, time) = memory(Retention::of_all(keep(5, 10)));
+        publish(&memory, "old", "", None);
+        let read = epoch(&memory, "a");
+        let who = member(1, "u");
+        now(memory
+            .presence()
+            .enter(&room("a"), signal(&who, Signal::Joined)))
+        .expect("it enters");
+        time.fetch_add(11, Ordering::Relaxed);
+        memory.tidy();
+        publish(&memory, "a", "", None);
+        assert_eq!(epoch(&memory, "a"), read);
+    }
+
+    #[test]
+    fn logs_that_only_were_read_are_forgotten_without_a_trace() {
+        let (memory, _) = memory(Retention::of_all(keep(5, DAY.as_millis() as u64)));
+        let read = epoch(&memory, "a");
+        memory.tidy();
+        assert!(memory.lock().rooms.is_empty());
+        assert_eq!(epoch(&memory, "a"), read);
+    }
+
+    #[test]
+    fn nothing_is_published_or_read_once_it_is_closed() {
+        let (memory, _) = memory(Retention::default());
+        now(memory.close());
+        let published = now(memory.publish(&room("a"), draft("u", "", None)));
+        assert_eq!(published, Err(PublishError::Engine(EngineError::Closed)));
+        assert_eq!(now(memory.read(&room("a"), 0, 1)), Err(EngineError::Closed));
+        assert_eq!(now(memory.page(&room("a"), 1, 1)), Err(EngineError::Closed));
+        assert_eq!(memory.ready(), Err(EngineError::Closed));
+    }
+}

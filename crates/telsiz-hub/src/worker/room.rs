@@ -264,3 +264,235 @@ impl Batch {
         wanted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Status, Told};
+    use crate::publication::Epoch;
+    use crate::testing::{member, published, published_in, signal};
+
+    /// What was delivered: the line, and the numbers of the publications; 0 for a signal.
+    #[derive(Default)]
+    struct Got(Vec<(u64, Vec<u64>)>);
+
+    impl Outlet for Got {
+        type Line = u64;
+
+        fn begin(&mut self, _: &crate::RoomName, _: &[Event], _: bool) {}
+
+        fn deliver(&mut self, line: &u64, events: &[Event], wanted: Wanted) {
+            let wanted = events.iter().enumerate().filter(|(at, _)| wanted.has(*at));
+            let numbers = wanted.map(|(_, event)| match event {
+                Event::Published(publication) => publication.seq,
+                Event::Ephemeral(_) => 0,
+            });
+            self.0.push((*line, numbers.collect()));
+        }
+
+        fn end_turn(&mut self) {}
+
+        fn lose(&mut self, line: &u64) {
+            self.0.push((*line, vec![u64::MAX]));
+        }
+    }
+
+    fn slice(epoch: &str, head: u64) -> Slice {
+        Slice {
+            epoch: Epoch::new(epoch),
+            head,
+            oldest: 1,
+            publications: Vec::new(),
+        }
+    }
+
+    /// At number 10, with members 1 to `count`.
+    fn occupied(count: u64) -> Room<u64> {
+        let mut room = Room::default();
+        assert!(!room.begin_at(&slice("e", 10)));
+        for connection in 1..=count {
+            room.add(ConnectionId(connection), 10, connection);
+        }
+        room
+    }
+
+    fn deliver(room: &Room<u64>, batch: &mut Batch, mut limit: usize) -> (Vec<u64>, bool) {
+        let mut got = Got::default();
+        let is_done = room.deliver(batch, &mut limit, &mut got);
+        (got.0.into_iter().map(|(line, _)| line).collect(), is_done)
+    }
+
+    #[test]
+    fn only_what_comes_next_is_queued() {
+        let mut room = occupied(1);
+        for (event, pushed) in [
+            (published(10), Pushed::Dropped),
+            (published(11), Pushed::Queued),
+            (published(11), Pushed::Dropped),
+            (published(13), Pushed::FellBehind),
+            (published_in("f", 12), Pushed::FellBehind),
+            (published(12), Pushed::Queued),
+        ] {
+            assert_eq!(room.push(event.clone(), 1), pushed, "{event:?}");
+        }
+        room.is_behind = true;
+        assert_eq!(room.push(published(14), 1), Pushed::Dropped);
+        assert_eq!(room.push(published(13), 1), Pushed::Queued);
+        assert_eq!(room.weight(), 3);
+    }
+
+    #[test]
+    fn what_came_before_the_log_was_read_is_read_again() {
+        let mut room = Room::<u64>::default();
+        assert_eq!(room.push(published(5), 1), Pushed::FellBehind);
+        room.is_behind = true;
+        assert_eq!(room.push(published(6), 1), Pushed::Dropped);
+        assert!(room.begin_at(&slice("e", 4)));
+        assert_eq!(room.known(), Some(&slice("e", 4).newest()));
+        assert!(!room.begin_at(&slice("e", 9)), "the first counts");
+        assert_eq!(room.known(), Some(&slice("e", 4).newest()));
+        assert!(
+            room.begin_at(&slice("f", 1)),
+            "the worker decides which is newer"
+        );
+        assert_eq!(room.known(), Some(&slice("e", 4).newest()));
+    }
+
+    #[test]
+    fn members_get_what_they_do_not_know_and_not_their_own_signals() {
+        let mut room = occupied(2);
+        room.add(ConnectionId(3), 11, 3);
+        room.add(ConnectionId(4), 13, 4);
+        let typing = signal(&member(1, "u"), Signal::Typing);
+        for event in [published(11), Event::Ephemeral(typing), published(12)] {
+            assert_eq!(room.push(event, 7), Pushed::Queued);
+        }
+        let mut batch = room.next_batch();
+        assert_eq!(batch.weight, 21);
+        let mut got = Got::default();
+        assert!(room.deliver(&mut batch, &mut 9, &mut got));
+        let expected = [
+            (1, vec![11, 12]),
+            (2, vec![11, 0, 12]),
+            (3, vec![0, 12]),
+            (4, vec![0]),
+        ];
+        assert_eq!(got.0, expected);
+    }
+
+    #[test]
+    fn a_status_is_told_once_to_a_connection_that_is_in_two_rooms() {
+        let told = Told::default();
+        let status = Signal::Status {
+            status: Status::Away,
+            told,
+        };
+        let event = Event::Ephemeral(signal(&member(9, "u"), status));
+        let mut got = Got::default();
+        for members in [2, 3] {
+            let mut room = occupied(members);
+            room.push(event.clone(), 0);
+            let mut batch = room.next_batch();
+            room.deliver(&mut batch, &mut 9, &mut got);
+        }
+        assert_eq!(got.0, [(1, vec![0]), (2, vec![0]), (3, vec![0])]);
+    }
+
+    #[test]
+    fn a_batch_has_at_most_64_events() {
+        let mut room = occupied(1);
+        for seq in 11..11 + 130 {
+            room.push(published(seq), 1);
+        }
+        let sizes: Vec<_> = (0..4).map(|_| room.next_batch().events.len()).collect();
+        assert_eq!(sizes, [64, 64, 2, 0]);
+        assert_eq!(room.queued.capacity(), 0, "what a burst took is given back");
+    }
+
+    /// Every way for one of five members to leave while a batch is paused, and for another to
+    /// come: those who stay get it once.
+    #[test]
+    fn whoever_stays_while_a_batch_is_paused_gets_it_once() {
+        for before in 0..=5 {
+            for leaver in 1..=5 {
+                let mut room = occupied(5);
+                room.push(published(11), 0);
+                let mut batch = room.next_batch();
+                let (mut got, _) = deliver(&room, &mut batch, before);
+                room.remove(ConnectionId(leaver), Some(&mut batch));
+                room.remove(ConnectionId(leaver), Some(&mut batch));
+                room.add(ConnectionId(6), 11, 6);
+                while let (more, false) = deliver(&room, &mut batch, 1) {
+                    got.extend(more);
+                }
+                got.retain(|line| *line != leaver);
+                got.sort_unstable();
+                let expected: Vec<_> = (1..=5).filter(|line| *line != leaver).collect();
+                assert_eq!(got, expected, "{leaver} left after {before}");
+                for (connection, place) in &room.index {
+                    assert_eq!(room.seats[*place].connection, *connection);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_paused_batch_survives_that_everybody_leaves() {
+        let mut room = occupied(4);
+        room.push(published(11), 0);
+        let mut batch = room.next_batch();
+        deliver(&room, &mut batch, 3);
+        for connection in [2, 4, 1, 3] {
+            room.remove(ConnectionId(connection), Some(&mut batch));
+        }
+        assert!(room.is_empty());
+        assert_eq!(deliver(&room, &mut batch, 1), (vec![], true));
+    }
+
+    #[test]
+    fn a_member_has_heard_what_is_before_what_it_is_still_to_get() {
+        let mut room = occupied(3);
+        let heard = |room: &Room<u64>, connection, batch: Option<&Batch>| {
+            let heard = room.heard(ConnectionId(connection), batch);
+            heard.map(|position| position.seq)
+        };
+        assert_eq!(heard(&room, 1, None), Some(10));
+        room.push(Event::Ephemeral(signal(&member(9, "u"), Signal::Typing)), 0);
+        room.push(published(11), 0);
+        room.push(published(12), 0);
+        assert_eq!(heard(&room, 1, None), Some(10), "two are queued");
+        let mut batch = room.next_batch();
+        room.push(published(13), 0);
+        deliver(&room, &mut batch, 1);
+        assert_eq!(heard(&room, 1, Some(&batch)), Some(12));
+        assert_eq!(heard(&room, 2, Some(&batch)), Some(10));
+        room.add(ConnectionId(4), 20, 4);
+        assert_eq!(heard(&room, 4, Some(&batch)), Some(20), "it read ahead");
+        assert_eq!(heard(&room, 5, Some(&batch)), None);
+    }
+
+    #[test]
+    fn a_connection_sits_once() {
+        let mut room = occupied(2);
+        room.add(ConnectionId(1), 11, 7);
+        room.push(published(11), 0);
+        room.push(published(12), 0);
+        let mut batch = room.next_batch();
+        let mut got = Got::default();
+        room.deliver(&mut batch, &mut 9, &mut got);
+        assert_eq!(got.0, [(7, vec![12]), (2, vec![11, 12])]);
+        room.remove(ConnectionId(1), None);
+        room.remove(ConnectionId(2), None);
+        assert!(room.is_empty());
+    }
+
+    #[test]
+    fn rooms_shrink_as_they_grew() {
+        let mut room = occupied(1000);
+        for connection in 2..=1000 {
+            room.remove(ConnectionId(connection), None);
+        }
+        assert!(room.seats.capacity() <= 20, "{}", room.seats.capacity());
+        assert!(room.index.capacity() <= 60, "{}", room.index.capacity());
+    }
+}

@@ -57,6 +57,7 @@ fn whoever_is_in_a_room_gets_everything_once_and_in_order() {
         cases: cases.try_into().expect("not so many"),
         failure_persistence: None,
         max_shrink_iters: 20_000,
+        max_shrink_time: 30_000,
         ..Config::default()
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
