@@ -48,6 +48,18 @@ impl Dir {
     }
 }
 
+impl Dir {
+    /// All that is there.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn copy_all(&self) -> Self {
+        let copy = Self::new();
+        for entry in std::fs::read_dir(&self.0).expect("a directory").flatten() {
+            std::fs::copy(entry.path(), copy.0.join(entry.file_name())).expect("a copy");
+        }
+        copy
+    }
+}
+
 impl Drop for Dir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
