@@ -91,6 +91,27 @@ fn a_server_sends_a_prepared_message_byte_by_byte_as_any_other() {
 }
 
 #[test]
+fn a_prepared_message_is_lent_as_it_would_be_sent_now_or_not_at_all() {
+    let mut server = End::of(Side::Server);
+    for prepared in messages().map(Prepared::new) {
+        let lent = server.connection.lend(&prepared).map(<[u8]>::to_vec);
+        let sent = server.connection.send(&prepared, &mut server.out);
+        assert_eq!((sent, lent), (Ok(()), Some(drain(&mut server.out))));
+        assert_eq!(End::of(Side::Client).connection.lend(&prepared), None);
+    }
+    let prepared = Prepared::new("prepared");
+    let fragment = Message::from("fragment");
+    for (last, is_lent) in [(false, false), (true, true)] {
+        let connection = &mut server.connection;
+        let sent = connection.send_fragment(fragment.clone(), last, &mut server.out);
+        assert_eq!(sent, Ok(()));
+        assert_eq!(connection.lend(&prepared).is_some(), is_lent);
+    }
+    server.connection.close(CloseCode::NORMAL.into());
+    assert_eq!(server.connection.lend(&prepared), None);
+}
+
+#[test]
 fn a_client_sends_a_prepared_message_as_any_other_but_for_its_key() {
     let mut client = End::of(Side::Client);
     for message in messages() {

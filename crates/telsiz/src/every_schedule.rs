@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use telsiz_proto::{CloseCode, Message, State};
+use telsiz_proto::{CloseCode, Message, Prepared, State};
 
 use crate::error::{Error, PingError};
 use crate::options::Options;
@@ -164,7 +164,7 @@ impl Task {
 const FIRST: &str = "first, of the first sender";
 const SECOND: &str = "second, of the first sender";
 const OTHER: &str = "of the other sender";
-const TRIED: &str = "tried";
+const TRIED: &str = "tried, and prepared for many";
 const FED: &str = "fed";
 const COMING: [&str; 2] = ["one", "two"];
 
@@ -250,7 +250,7 @@ impl Scenario {
                             tasks[0].future = None;
                             drop(record.lock().expect("no panic").receiver.take());
                         }
-                        TrySend if sender.try_send(TRIED).is_ok() => {
+                        TrySend if sender.try_send(Prepared::new(TRIED)).is_ok() => {
                             record.lock().expect("no panic").tried.push(TRIED);
                         }
                         TryFeed if sender.try_feed(FED).is_ok() => {

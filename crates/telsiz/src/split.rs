@@ -205,7 +205,7 @@ impl<S: Io> Sender<S> {
     /// [`TrySendError::Closed`] if the connection is closing.
     pub fn try_send(&self, message: impl Into<Outgoing>) -> Result<(), TrySendError> {
         // What is refused now, the receiver writes when it can be.
-        self.queue(message.into(), Link::try_flush)
+        self.attempt(message.into(), Link::try_send)
     }
 
     /// Queues a message, to be written together with others. Never waits.
@@ -218,7 +218,7 @@ impl<S: Io> Sender<S> {
     ///
     /// As [`try_send`](Self::try_send).
     pub fn try_feed(&self, message: impl Into<Outgoing>) -> Result<(), TrySendError> {
-        self.queue(message.into(), |_, _| {})
+        self.attempt(message.into(), |link, message, _| link.try_feed(message))
     }
 
     /// Writes what the transport takes at once of all that is queued. Never waits:
@@ -227,22 +227,19 @@ impl<S: Io> Sender<S> {
         self.shared.with(Link::try_flush);
     }
 
-    /// Queues a message if there is room, and goes on with `then`.
-    fn queue(
+    /// Tries to send a message, and gives it back if there is no link any more.
+    fn attempt(
         &self,
         message: Outgoing,
-        then: impl FnOnce(&mut Link<S>, &mut Context<'_>),
+        attempt: impl FnOnce(&mut Link<S>, Outgoing, &mut Context<'_>) -> Result<(), TrySendError>,
     ) -> Result<(), TrySendError> {
         let mut message = Some(message);
-        let queued = self.shared.with(|link, cx| {
-            message
-                .take()
-                .map_or(Ok(()), |message| link.try_feed(message))?;
-            then(link, cx);
-            Ok(())
+        let attempted = self.shared.with(|link, cx| match message.take() {
+            Some(message) => attempt(link, message, cx),
+            None => Ok(()),
         });
-        match (queued, message) {
-            (Some(queued), _) => queued,
+        match (attempted, message) {
+            (Some(attempted), _) => attempted,
             (None, Some(message)) => Err(TrySendError::Closed(message)),
             (None, None) => Ok(()),
         }

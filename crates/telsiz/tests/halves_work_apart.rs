@@ -9,8 +9,10 @@ use std::time::Duration;
 use common::frame::{CLOSE, Frame};
 use common::poll::Count;
 use common::server::Running;
-use common::{client, pipe, soon};
-use telsiz::{CloseCode, Error, Message, PingError, State, TrySendError, Upgrade};
+use common::{client, noise, pipe, soon};
+use telsiz::{
+    CloseCode, Error, Message, PingError, Prepared, Sender, State, TrySendError, Upgrade,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -411,11 +413,9 @@ async fn halves_over_tcp_at_both_ends() {
     soon(sending).await.unwrap();
 }
 
-#[tokio::test]
-async fn what_one_task_tries_to_send_to_many_is_written_at_once() {
-    // More writes than tokio's budget for a task has.
-    const MEMBERS: usize = 300;
-    let (join, mut joined) = mpsc::unbounded_channel();
+/// A server, and the sending halves of its connections in the order in which they come.
+async fn joining() -> (Running, mpsc::UnboundedReceiver<Sender>) {
+    let (join, joined) = mpsc::unbounded_channel();
     let server = Running::start(|serve| {
         serve.fallback(move |request: Upgrade| {
             let join = join.clone();
@@ -427,12 +427,22 @@ async fn what_one_task_tries_to_send_to_many_is_written_at_once() {
         })
     })
     .await;
+    (server, joined)
+}
+
+#[tokio::test]
+async fn what_one_task_tries_to_send_to_many_is_written_at_once() {
+    // More writes than tokio's budget for a task has.
+    const MEMBERS: usize = 300;
+    let (server, mut joined) = joining().await;
     let (mut clients, mut senders) = (Vec::new(), Vec::new());
     for _ in 0..MEMBERS {
         clients.push(server.connect("/").await);
         senders.push(soon(joined.recv()).await.unwrap());
     }
+    let prepared = Prepared::new("prepared");
     for sender in &senders {
+        sender.try_send(&prepared).unwrap();
         sender.try_send("sent").unwrap();
         sender.try_feed("fed").unwrap();
         sender.try_flush();
@@ -440,7 +450,22 @@ async fn what_one_task_tries_to_send_to_many_is_written_at_once() {
     let written = senders.iter().filter(|sender| sender.backlog() == 0);
     assert_eq!(written.count(), MEMBERS);
     for ws in &mut clients {
-        assert_eq!(soon(ws.recv()).await.unwrap(), Some("sent".into()));
-        assert_eq!(soon(ws.recv()).await.unwrap(), Some("fed".into()));
+        for text in ["prepared", "sent", "fed"] {
+            assert_eq!(soon(ws.recv()).await.unwrap(), Some(text.into()));
+        }
     }
+}
+
+#[tokio::test]
+async fn a_prepared_message_that_is_written_in_parts_arrives_whole() {
+    const LEN: usize = 12 * 1024 * 1024;
+    let (server, mut joined) = joining().await;
+    let client = server.client("/").max_message_size(LEN);
+    let mut ws = soon(client).await.unwrap();
+    let sender = soon(joined.recv()).await.unwrap();
+    let message = Message::from(noise(LEN, 1));
+    sender.try_send(Prepared::new(message.clone())).unwrap();
+    let left = sender.backlog();
+    assert!(0 < left && left < LEN, "{left}");
+    assert!(soon(ws.recv()).await.unwrap() == Some(message));
 }

@@ -33,16 +33,27 @@ impl Connection {
         self.check_send()?;
         match message.into() {
             Outgoing::Message(message) => self.encode_message(message, out),
-            Outgoing::Prepared(prepared) => match (self.role, self.shared(&prepared)) {
-                (Role::Server, Some(frame)) => out.put_shared(frame),
-                _ => self.encode_message(prepared.message().clone(), out),
+            Outgoing::Prepared(prepared) => match self.shared(&prepared) {
+                Some(frame) => out.put_shared(frame),
+                None => self.encode_message(prepared.message().clone(), out),
             },
         }
         Ok(())
     }
 
+    /// The whole frame in which `prepared` would be sent now, if it is the same for
+    /// other connections: a caller whose outbox is empty writes it without a copy.
+    pub fn lend<'p>(&self, prepared: &'p Prepared) -> Option<&'p [u8]> {
+        self.check_send().ok()?;
+        self.shared(prepared).map(|frame| &frame[..])
+    }
+
     /// The frame in which `prepared` goes out here and on other connections.
+    #[inline]
     fn shared<'p>(&self, prepared: &'p Prepared) -> Option<&'p Bytes> {
+        if let Role::Client { .. } = self.role {
+            return None;
+        }
         if !self.compresses(prepared.message().len()) {
             return Some(prepared.plain());
         }

@@ -68,6 +68,48 @@ impl<S: Io> Link<S> {
         Ok(())
     }
 
+    /// Queues `message` if there is room for it, and writes what the transport takes
+    /// at once. What many share is not copied if all of it is taken.
+    pub(crate) fn try_send(
+        &mut self,
+        message: Outgoing,
+        cx: &mut Context<'_>,
+    ) -> Result<(), TrySendError> {
+        let mut written = 0;
+        if let Outgoing::Prepared(prepared) = &message
+            && self.is_flushed()
+            && let Some(frame) = self.connection.lend(prepared)
+        {
+            written = self.try_write(frame, cx);
+            if written == frame.len() {
+                return Ok(());
+            }
+        }
+        self.try_feed(message)?;
+        if let Some(outbox) = &mut self.outbox {
+            outbox.advance(written);
+        }
+        self.try_flush(cx);
+        Ok(())
+    }
+
+    /// Writes what the transport takes at once of `frame`, and flushes if that is all
+    /// of it; how much it was. An error comes again with the next flush.
+    fn try_write(&mut self, frame: &[u8], cx: &mut Context<'_>) -> usize {
+        self.unflushed = true;
+        let mut written = 0;
+        let _ = at_once(cx, |cx| {
+            let mut io = Pin::new(&mut self.io);
+            written = ready!(io.as_mut().poll_write(cx, frame))?;
+            if written == frame.len() {
+                ready!(io.poll_flush(cx))?;
+                self.unflushed = false;
+            }
+            Poll::Ready(io::Result::Ok(()))
+        });
+        written
+    }
+
     /// Queues `message`, room or not.
     #[inline]
     pub(crate) fn feed_now(&mut self, message: Outgoing) -> Result<(), Error> {
@@ -117,19 +159,22 @@ impl<S: Io> Link<S> {
     /// transport has refused something for good, nothing counts as written.
     #[inline(always)]
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let is_idle = self.outbox.is_none() && !self.unflushed && !self.mute;
-        match is_idle && !self.connection.wants_transmit() {
+        match self.is_flushed() {
             true => Poll::Ready(Ok(())),
             false => self.poll_flush_rest(cx),
         }
     }
 
-    /// As [`Link::poll_flush`], for whoever cannot wait. So it is not held up by the
-    /// budget that tokio gives tasks: one that sends to many would use it up, and
-    /// leave the rest of them to their receivers.
+    /// Whether nothing is left to be written, and nothing was refused for good.
+    #[inline(always)]
+    fn is_flushed(&self) -> bool {
+        let is_idle = self.outbox.is_none() && !self.unflushed && !self.mute;
+        is_idle && !self.connection.wants_transmit()
+    }
+
+    /// As [`Link::poll_flush`], for whoever cannot wait.
     pub(crate) fn try_flush(&mut self, cx: &mut Context<'_>) {
-        let flushing = coop::unconstrained(poll_fn(|cx| self.poll_flush(cx)));
-        let _ = pin!(flushing).poll(cx);
+        let _ = at_once(cx, |cx| self.poll_flush(cx));
     }
 
     /// As [`Link::poll_flush`], for whoever waits for it: after the end nobody keeps
@@ -199,6 +244,14 @@ impl<S: Io> Link<S> {
     }
 }
 
+/// Polls for whoever cannot wait, and is not held up by the budget that tokio gives
+/// tasks: one that sends to many would use it up, and leave the rest of them to their
+/// receivers.
+#[inline]
+fn at_once<T>(cx: &mut Context<'_>, poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+    pin!(coop::unconstrained(poll_fn(poll))).poll(cx)
+}
+
 /// One write of what is in `outbox`, and of `lent` behind it.
 pub(super) fn poll_write_some<S: Io>(
     io: &mut S,
@@ -212,5 +265,32 @@ pub(super) fn poll_write_some<S: Io>(
             let mut slices = [IoSlice::new(&[]); SLICES];
             Pin::new(io).poll_write_vectored(cx, outbox.slices(lent, &mut slices))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use telsiz_proto::Prepared;
+
+    use crate::options::Options;
+    use crate::server::Registry;
+    use crate::testing::frame::Frame;
+    use crate::testing::wire::{Pace, Wire};
+    use crate::testing::{Side, open, runtime};
+    use crate::websocket::WebSocket;
+
+    #[test]
+    fn a_prepared_message_that_is_written_whole_is_flushed() {
+        runtime().block_on(async {
+            let wire = Wire::new(Side::Server, Pace::Steered, false);
+            let registry = Arc::<Registry>::default();
+            let link = open(Side::Server, Options::default(), &wire, &registry);
+            let (_receiver, sender) = WebSocket::new(link).split();
+            wire.let_out(100);
+            sender.try_send(Prepared::new("all")).expect("room");
+            assert_eq!(wire.frames(), [Frame::text("all")]);
+        });
     }
 }
