@@ -3,6 +3,7 @@
 mod control;
 mod deflate;
 mod driver;
+mod fan_out;
 mod handshake;
 mod receive;
 mod send;
@@ -53,4 +54,5 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("connection-opened", control::opened),
     scenario("driver-run-128", driver::run),
     scenario("driver-recv-128", driver::recv),
+    scenario("driver-fan-out-200", fan_out::senders),
 ];
