@@ -15,9 +15,10 @@ class Client {
     return client;
   }
 
-  constructor(server, path, options) {
+  /** Options are those of `ws`, and `protocols`: the sub-protocols that are offered. */
+  constructor(server, path, { protocols = [], ...options }) {
     const trust = server.tls ? { ca: fs.readFileSync(file('ca.pem')) } : {};
-    this.socket = new WebSocket(server.url(path), { ...trust, ...options });
+    this.socket = new WebSocket(server.url(path), protocols, { ...trust, ...options });
     this.waiting = [];
     this.arrived = [];
     this.ended = new Promise((resolve) => {
@@ -66,7 +67,7 @@ class Client {
 }
 
 /** What a server answers to a handshake that it refuses. */
-async function refusal(server, path, options) {
+async function refusal(server, path, options = {}) {
   const client = new Client(server, path, options);
   const [, response] = await within(once(client.socket, 'unexpected-response'), 'a refusal');
   const body = await response.setEncoding('utf8').toArray();
