@@ -170,7 +170,10 @@ mod tests {
 
     /// An echo with a limited rate.
     async fn serve(rate: Rate) -> SocketAddr {
-        let rules = testing::site().rules(rate, no_error_fields);
+        echo(testing::site().rules(rate, no_error_fields)).await
+    }
+
+    async fn echo(rules: Arc<Rules>) -> SocketAddr {
         testing::serve(|serve| {
             serve.fallback(move |upgrade: Upgrade| {
                 let rules = rules.clone();
@@ -240,6 +243,24 @@ mod tests {
             assert_eq!(text(&mut ws).await, number.to_string());
         }
         assert!(start.elapsed() >= 9 * gap, "{:?}", start.elapsed());
+    }
+
+    #[tokio::test]
+    async fn who_is_throttled_is_not_taken_for_silent() {
+        let mut rules = testing::site().rules(Rate::Off, no_error_fields);
+        let tick = Duration::from_millis(20);
+        if let Some(rules) = Arc::get_mut(&mut rules) {
+            rules.rate = Rate::Throttle(3 * tick);
+            let options = rules.options.en.clone();
+            rules.options.en = options.ping_interval(tick).ping_timeout(tick);
+        }
+        let mut ws = connect(echo(rules).await, "/").await;
+        for number in 0..10 {
+            ws.send(number.to_string()).await.expect("sent");
+        }
+        for number in 0..10 {
+            assert_eq!(text(&mut ws).await, number.to_string());
+        }
     }
 
     #[tokio::test]

@@ -1,9 +1,8 @@
 //! Taking the figures.
 
-use std::env;
 use std::time::Instant;
 
-use sysinfo::{Disk, DiskRefreshKind, Disks, MemoryRefreshKind, System};
+use sysinfo::{MemoryRefreshKind, System};
 
 use super::messages::Figures;
 use crate::connections::Connections;
@@ -17,7 +16,6 @@ pub(super) struct Sampler {
     connections: Connections,
     rooms: Rooms,
     system: System,
-    disk: Option<Disk>,
     before: (Instant, Counts),
 }
 
@@ -31,7 +29,6 @@ impl Sampler {
             connections,
             rooms,
             system,
-            disk: disk_here(),
             before,
         }
     }
@@ -41,18 +38,13 @@ impl Sampler {
         self.system.refresh_cpu_usage();
         let memory = MemoryRefreshKind::nothing().with_ram();
         self.system.refresh_memory_specifics(memory);
-        let disk_usage = self.disk.as_mut().map_or(0.0, |disk| {
-            disk.refresh_specifics(DiskRefreshKind::nothing().with_storage());
-            let used = disk.total_space().saturating_sub(disk.available_space());
-            percent(used, disk.total_space())
-        });
         let now = (Instant::now(), self.connections.traffic().counts());
         let before = std::mem::replace(&mut self.before, now);
         let seconds = now.0.duration_since(before.0).as_secs_f64();
         Figures {
             cpu_usage: tenths(f64::from(self.system.global_cpu_usage()).clamp(0.0, 100.0)),
             memory_usage: percent(self.system.used_memory(), self.system.total_memory()),
-            disk_usage,
+            disk_usage: disk_usage(),
             timestamp: timestamp::now(),
             connections: self.connections.number(),
             rooms: self.rooms.number(),
@@ -62,14 +54,14 @@ impl Sampler {
     }
 }
 
-/// The disk with the working directory: that with the longest mount point above it.
-fn disk_here() -> Option<Disk> {
-    let here = env::current_dir().ok()?;
-    // How full they are is asked only of that one: another may not answer.
-    let disks = Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing());
-    let disks = Vec::from(disks).into_iter();
-    let above = disks.filter(|disk| here.starts_with(disk.mount_point()));
-    above.max_by_key(|disk| disk.mount_point().as_os_str().len())
+/// How full the disk with the working directory is, as `df` counts it: what only the system may
+/// use is no part of the whole.
+fn disk_usage() -> f64 {
+    // A directory that was removed is on no disk.
+    fs4::statvfs(".").map_or(0.0, |disk| {
+        let used = disk.total_space().saturating_sub(disk.free_space());
+        percent(used, used.saturating_add(disk.available_space()))
+    })
 }
 
 fn percent(part: u64, whole: u64) -> f64 {
