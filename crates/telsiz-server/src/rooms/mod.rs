@@ -13,6 +13,8 @@ pub(crate) use self::outlet::{Line, Outlet};
 pub(crate) use self::seats::Seats;
 
 mod arrival;
+#[cfg(test)]
+mod at_scale;
 mod clients;
 mod dialect;
 mod outlet;

@@ -1,6 +1,6 @@
 //! From the events of rooms to the messages of connections.
 
-use telsiz::{Prepared, Sender, TrySendError};
+use telsiz::{Io, Prepared, Sender, Transport, TrySendError};
 use telsiz_hub::{Event, RoomName, Wanted};
 
 use super::Dialect;
@@ -12,10 +12,19 @@ use crate::traffic::Traffic;
 const PILE: usize = 64 * 1024;
 
 /// The way to a connection that is in rooms.
-#[derive(Clone, Debug)]
-pub(crate) struct Line {
-    sender: Sender,
+#[derive(Debug)]
+pub(crate) struct Line<S: Io = Transport> {
+    sender: Sender<S>,
     tongue: Tongue,
+}
+
+impl<S: Io> Clone for Line<S> {
+    fn clone(&self) -> Self {
+        Self {
+            sender: self.sender.clone(),
+            tongue: self.tongue,
+        }
+    }
 }
 
 /// What a connection understands.
@@ -27,20 +36,20 @@ type Tongue = (&'static Dialect, Lang);
 /// What the kernel refuses waits in the write buffer of the connection. Whoever has too much
 /// there loses first what may be lost, then its connection; nobody else waits.
 #[derive(Debug)]
-pub(crate) struct Outlet {
+pub(crate) struct Outlet<S: Io = Transport> {
     room: Option<RoomName>,
     /// The events of the room in each tongue that was asked for.
     rendered: Vec<(Tongue, Vec<Option<Prepared>>)>,
     /// Whether there is nothing to gather.
     alone: bool,
     /// Those who have something to be written.
-    gathered: Vec<Sender>,
+    gathered: Vec<Sender<S>>,
     traffic: Traffic,
 }
 
-impl Line {
+impl<S: Io> Line<S> {
     /// To a connection that speaks `dialect` in `lang`.
-    pub(crate) fn new(sender: Sender, dialect: &'static Dialect, lang: Lang) -> Self {
+    pub(crate) fn new(sender: Sender<S>, dialect: &'static Dialect, lang: Lang) -> Self {
         Self {
             sender,
             tongue: (dialect, lang),
@@ -54,7 +63,7 @@ impl Line {
     }
 }
 
-impl Outlet {
+impl<S: Io> Outlet<S> {
     pub(crate) fn new(traffic: Traffic) -> Self {
         Self {
             room: None,
@@ -83,8 +92,8 @@ fn rendered<'a>(
     &known[place].1
 }
 
-impl telsiz_hub::Outlet for Outlet {
-    type Line = Line;
+impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
+    type Line = Line<S>;
 
     fn begin(&mut self, room: &RoomName, _: &[Event], alone: bool) {
         self.room = Some(room.clone());
@@ -92,7 +101,7 @@ impl telsiz_hub::Outlet for Outlet {
         self.alone = alone;
     }
 
-    fn deliver(&mut self, line: &Line, events: &[Event], wanted: Wanted) {
+    fn deliver(&mut self, line: &Line<S>, events: &[Event], wanted: Wanted) {
         let Some(room) = &self.room else {
             return;
         };
@@ -139,7 +148,7 @@ impl telsiz_hub::Outlet for Outlet {
         }
     }
 
-    fn lose(&mut self, line: &Line) {
+    fn lose(&mut self, line: &Line<S>) {
         line.sender.close(close::TOO_SLOW);
     }
 }
