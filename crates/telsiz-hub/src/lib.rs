@@ -46,6 +46,7 @@ mod member;
 mod name;
 mod publication;
 mod retention;
+mod shrink;
 mod switchboard;
 #[cfg(test)]
 mod testing;

@@ -7,6 +7,7 @@ use crate::engine::Subscriber;
 use crate::event::Event;
 use crate::inbox::Inbox;
 use crate::name::RoomName;
+use crate::shrink::shrink;
 
 /// The workers of a node, by the rooms that somebody with them is in.
 #[derive(Debug, Default)]
@@ -31,6 +32,7 @@ impl Switchboard {
             inboxes.retain(|known| !Arc::ptr_eq(known, inbox));
             if inboxes.is_empty() {
                 routes.remove(room);
+                shrink(&mut routes);
             }
         }
     }

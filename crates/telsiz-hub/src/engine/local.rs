@@ -7,6 +7,7 @@ use super::{BoxFuture, EngineError, Presence, Subscriber};
 use crate::event::{Ephemeral, Event};
 use crate::member::{ConnectionId, Listing, Member, RoomSummary};
 use crate::name::RoomName;
+use crate::shrink::shrink;
 
 /// Who is in the rooms of a process, and who is told what happens there.
 #[derive(Default)]
@@ -131,6 +132,7 @@ impl Tables {
             rooms.retain(|known| known != name);
             if rooms.is_empty() {
                 self.connections.remove(&connection);
+                shrink(&mut self.connections);
                 self.forget(&member);
             }
         }
@@ -142,6 +144,7 @@ impl Tables {
             connections.retain(|known| *known != member.connection);
             if connections.is_empty() {
                 self.users.remove(&member.user.id);
+                shrink(&mut self.users);
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::inbox::{Inbox, Waiting};
 use crate::member::{ConnectionId, Member};
 use crate::name::RoomName;
 use crate::publication::Position;
+use crate::shrink::shrink;
 
 pub use self::joining::{JoinError, Joining, Seat, Step};
 pub use self::outlet::{Outlet, Wanted};
@@ -304,6 +305,7 @@ impl<O: Outlet> State<O> {
     fn forget_if_empty(&mut self, name: &RoomName) -> Option<usize> {
         let is_empty = self.rooms.get(name).is_some_and(Room::is_empty);
         let room = is_empty.then(|| self.rooms.remove(name)).flatten()?;
+        shrink(&mut self.rooms);
         // It is not meant for those who come next.
         let current = self.current.take_if(|(current, _)| current == name);
         Some(room.weight() + current.map_or(0, |(_, batch)| batch.weight))

@@ -7,6 +7,7 @@ use crate::engine::Slice;
 use crate::event::{Event, Signal};
 use crate::member::ConnectionId;
 use crate::publication::Position;
+use crate::shrink::shrink;
 
 /// A room as one worker sees it: the members that are with it, and what they are to get.
 pub(super) struct Room<L> {
@@ -219,8 +220,8 @@ impl<L> Room<L> {
         // Rooms shrink as they grew.
         if self.seats.capacity() > 4 * self.seats.len() + 16 {
             self.seats.shrink_to(2 * self.seats.len());
-            self.index.shrink_to(2 * self.seats.len());
         }
+        shrink(&mut self.index);
     }
 
     fn note(&mut self, place: usize) {
@@ -493,6 +494,6 @@ mod tests {
             room.remove(ConnectionId(connection), None);
         }
         assert!(room.seats.capacity() <= 20, "{}", room.seats.capacity());
-        assert!(room.index.capacity() <= 60, "{}", room.index.capacity());
+        assert!(room.index.capacity() <= 68, "{}", room.index.capacity());
     }
 }

@@ -1,0 +1,439 @@
+//! Whoever joins gets everything from there on, wherever its future stops and whatever waits.
+
+mod common;
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use common::{House, Line, finish, poll, room, soon, taken};
+use telsiz_hub::{HubOptions, JoinError, Keep, Position, Retention, Step};
+
+fn house() -> House {
+    House::new(HubOptions::default(), Retention::default())
+}
+
+fn paused_after_one() -> House {
+    let options = HubOptions {
+        turn: 1,
+        ..HubOptions::default()
+    };
+    House::new(options, Retention::default())
+}
+
+fn keeping(count: usize) -> Retention {
+    Retention::of_all(Keep {
+        count,
+        ..Keep::default()
+    })
+}
+
+#[test]
+fn what_was_missed_comes_in_pages_and_what_is_new_follows() {
+    let mut house = house();
+    let member = house.member("ali");
+    let line = Line::default();
+    let start = Position {
+        seq: 0,
+        ..house.say("a", "1")
+    };
+    for number in 2..=70 {
+        house.say("a", &number.to_string());
+    }
+    let (a, worker) = (room("a"), house.worker.clone());
+    let mut join = Box::pin(worker.join(&a, &member, Some(start)));
+    let Poll::Ready(Ok(joining)) = poll(&mut join) else {
+        panic!("it waits");
+    };
+    assert!(joining.recovered());
+    assert_eq!(joining.position().seq, 70);
+    let _seat = soon(Box::pin(finish(joining, &line)));
+    house.say("a", "71");
+    house.deliver();
+    let expected: Vec<_> = (1..=71).map(|number: u32| number.to_string()).collect();
+    assert_eq!(taken(&line), expected.join(" "));
+}
+
+#[test]
+fn positions_of_the_clients_own_making_recover_nothing() {
+    let mut house = house();
+    let newest = house.say("a", "1");
+    for seq in [2, u64::MAX - 1, u64::MAX] {
+        let member = house.member("ali");
+        let line = Line::default();
+        let since = Position {
+            seq,
+            ..newest.clone()
+        };
+        let (a, worker) = (room("a"), house.worker.clone());
+        let mut join = Box::pin(worker.join(&a, &member, Some(since)));
+        let Poll::Ready(Ok(joining)) = poll(&mut join) else {
+            panic!("it waits");
+        };
+        assert!(!joining.recovered());
+        let mut finish = Box::pin(finish(joining, &line));
+        let Poll::Ready(seat) = poll(&mut finish) else {
+            panic!("it waits");
+        };
+        house.say("a", "new");
+        house.deliver();
+        assert_eq!(taken(&line), "new");
+        drop(seat);
+    }
+}
+
+/// Joins with a gate that holds every read, and drops the future after so many of its polls.
+fn dropped_after(polls: usize) -> bool {
+    let mut house = house();
+    let member = house.member("ali");
+    let line = Line::default();
+    let start = Position {
+        seq: 0,
+        ..house.say("a", "1")
+    };
+    for number in 2..=99 {
+        house.say("a", &number.to_string());
+    }
+    house.engine.shut();
+    let (a, worker) = (room("a"), house.worker.clone());
+    let mut join = Box::pin(async {
+        let joining = worker.join(&a, &member, Some(start)).await;
+        finish(joining.expect("it joins"), &line).await
+    });
+    let mut seat = None;
+    for _ in 0..polls {
+        if let Poll::Ready(seated) = poll(&mut join) {
+            seat = Some(seated);
+            break;
+        }
+        house.say("a", "new");
+        house.turn();
+        house.engine.let_one_through();
+    }
+    drop(join);
+    let is_done = seat.is_some();
+    assert_eq!(house.members("a"), usize::from(is_done));
+    drop(seat);
+    assert_eq!(house.members("a"), 0);
+    let got = taken(&line);
+    house.engine.open();
+    house.say("a", "after");
+    house.deliver();
+    assert_eq!(taken(&line), "", "it left, after {got}");
+    assert_eq!(house.worker.waiting(), 0);
+    is_done
+}
+
+#[test]
+fn a_joining_that_is_dropped_anywhere_joins_nothing() {
+    let finished = (0..30).filter(|polls| dropped_after(*polls)).count();
+    assert!((1..25).contains(&finished), "{finished} of them joined");
+}
+
+#[test]
+fn whoever_takes_too_long_is_told_so() {
+    let house = House::new(HubOptions::default(), keeping(40));
+    let member = house.member("ali");
+    let start = Position {
+        seq: 0,
+        ..house.say("a", "1")
+    };
+    for number in 2..=40 {
+        house.say("a", &number.to_string());
+    }
+    let (a, line) = (room("a"), Line::default());
+    let mut join = Box::pin(house.worker.join(&a, &member, Some(start)));
+    let Poll::Ready(Ok(joining)) = poll(&mut join) else {
+        panic!("it waits");
+    };
+    let Poll::Ready(Ok(Step::Missed(joining, missed))) = poll(&mut Box::pin(joining.step(&line)))
+    else {
+        panic!("it misses something");
+    };
+    assert_eq!(missed.len(), 32);
+    for _ in 0..33 {
+        house.say("a", "more");
+    }
+    let stepped = soon(Box::pin(joining.step(&line)));
+    assert_eq!(stepped.map(drop), Err(JoinError::TooSlow));
+    assert_eq!(house.members("a"), 0);
+}
+
+/// The log was read before something was published, and came after that was told.
+#[test]
+fn what_is_told_before_the_first_log_comes_is_not_lost() {
+    let mut house = house();
+    let member = house.member("ali");
+    let line = Line::default();
+    house.say("a", "1");
+    house.engine.shut();
+    let (a, worker) = (room("a"), house.worker.clone());
+    let mut join = Box::pin(async {
+        let joining = worker.join(&a, &member, None).await;
+        finish(joining.expect("it joins"), &line).await
+    });
+    assert!(poll(&mut join).is_pending());
+    house.say("a", "2");
+    house.turn();
+    house.turn();
+    house.engine.let_one_through();
+    let Poll::Ready(_seat) = poll(&mut join) else {
+        panic!("it waits");
+    };
+    house.engine.open();
+    house.deliver();
+    assert_eq!(taken(&line), "2");
+}
+
+/// And so did what did not fit into the inbox then.
+#[test]
+fn a_room_that_is_behind_before_its_first_log_comes_is_read_again() {
+    let options = HubOptions {
+        inbox: 0,
+        ..HubOptions::default()
+    };
+    let mut house = House::new(options, Retention::default());
+    let member = house.member("ali");
+    let line = Line::default();
+    house.engine.shut();
+    let (a, worker) = (room("a"), house.worker.clone());
+    let mut join = Box::pin(async {
+        let joining = worker.join(&a, &member, None).await;
+        finish(joining.expect("it joins"), &line).await
+    });
+    assert!(poll(&mut join).is_pending());
+    house.say("a", "1");
+    house.deliver();
+    house.engine.let_one_through();
+    let Poll::Ready(_seat) = poll(&mut join) else {
+        panic!("it waits");
+    };
+    house.engine.open();
+    house.deliver();
+    assert_eq!(taken(&line), "1");
+    house.say("a", "2");
+    house.deliver();
+    assert_eq!(taken(&line), "2");
+}
+
+#[test]
+fn the_worker_is_woken_for_a_room_that_the_first_log_shows_to_be_behind() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("a runtime").block_on(async {
+        let house = house();
+        let member = house.member("ali");
+        let line = Line::default();
+        let running = house.worker.clone();
+        let run = tokio::spawn(async move { running.run().await });
+        house.engine.shut();
+        let (a, worker, its) = (room("a"), house.worker.clone(), line.clone());
+        let join = tokio::spawn(async move {
+            let joining = worker.join(&a, &member, None).await;
+            finish(joining.expect("it joins"), &its).await
+        });
+        let idle = || async {
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+        };
+        idle().await;
+        house.say("a", "1");
+        idle().await;
+        house.engine.open();
+        let _seat = join.await.expect("it joins");
+        idle().await;
+        assert_eq!(taken(&line), "1");
+        run.abort();
+    });
+}
+
+/// What is queued for it when it joins again comes once.
+#[test]
+fn joining_again_while_a_delivery_is_paused_loses_and_doubles_nothing() {
+    for turns in 0..12 {
+        let mut house = paused_after_one();
+        let lines = [(); 3].map(|()| Line::default());
+        let members = ["ali", "bora", "cem"].map(|user| house.member(user));
+        let [first, second, third] = [0, 1, 2].map(|at| house.join("a", &members[at], &lines[at]));
+        for number in 1..=3 {
+            house.say("a", &number.to_string());
+        }
+        for _ in 0..turns {
+            house.turn();
+        }
+        house.say("a", "4");
+        let mut rejoin = Box::pin(async {
+            let joining = second.rejoin(None).await.expect("it joins");
+            finish(joining, &lines[1]).await
+        });
+        let seat = loop {
+            if let Poll::Ready(seat) = poll(&mut rejoin) {
+                break seat;
+            }
+            house.turn();
+        };
+        house.say("a", "5");
+        house.deliver();
+        for line in &lines {
+            assert_eq!(taken(line), "1 2 3 4 5", "after {turns} turns");
+        }
+        assert_eq!(house.members("a"), 3);
+        drop((first, seat, third));
+        assert_eq!(house.members("a"), 0);
+    }
+}
+
+#[test]
+fn members_that_leave_while_a_delivery_is_paused_take_nothing_from_others() {
+    for turns in 0..6 {
+        for leaver in 0..4 {
+            let mut house = paused_after_one();
+            let lines: Vec<_> = (0..4).map(|_| Line::default()).collect();
+            let seats = lines
+                .iter()
+                .map(|line| house.join("a", &house.member("u"), line));
+            let mut seats: Vec<_> = seats.map(Some).collect();
+            house.say("a", "1");
+            for _ in 0..turns {
+                house.turn();
+            }
+            seats[leaver] = None;
+            house.say("a", "2");
+            house.deliver();
+            for (number, line) in lines.iter().enumerate() {
+                if number != leaver {
+                    assert_eq!(taken(line), "1 2", "{leaver} left after {turns} turns");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_room_that_everybody_left_releases_what_was_queued_for_it() {
+    for turns in 0..4 {
+        let mut house = paused_after_one();
+        let line = Line::default();
+        let seats: Vec<_> = (0..3)
+            .map(|_| house.join("a", &house.member("u"), &line))
+            .collect();
+        for number in 0..100 {
+            house.say("a", &number.to_string());
+        }
+        for _ in 0..turns {
+            house.turn();
+        }
+        drop(seats);
+        house.deliver();
+        assert_eq!(house.worker.waiting(), 0, "after {turns} turns");
+        taken(&line);
+        let _seat = house.join("a", &house.member("u"), &line);
+        house.say("a", "new");
+        house.deliver();
+        assert_eq!(taken(&line), "new");
+    }
+}
+
+#[test]
+fn a_run_that_is_dropped_anywhere_goes_on_when_it_is_started_again() {
+    for polls in 1..40 {
+        let options = HubOptions {
+            inbox: 600,
+            turn: 1,
+            ..HubOptions::default()
+        };
+        let mut house = House::new(options, Retention::default());
+        let lines = [Line::default(), Line::default()];
+        let seats = [0, 1].map(|at| house.join("a", &house.member("u"), &lines[at]));
+        for number in 1..=40 {
+            house.say("a", &number.to_string());
+        }
+        house.engine.shut();
+        for _ in 0..polls {
+            house.turn();
+        }
+        house.drop_run();
+        house.engine.open();
+        house.deliver();
+        let expected: Vec<_> = (1..=40).map(|number: u32| number.to_string()).collect();
+        for line in &lines {
+            assert_eq!(
+                taken(line),
+                expected.join(" "),
+                "dropped after {polls} polls"
+            );
+        }
+        assert_eq!(house.worker.waiting(), 0);
+        drop(seats);
+    }
+}
+
+#[test]
+fn members_are_told_if_the_log_cannot_be_read_or_has_no_more_what_they_missed() {
+    for (keep, fails) in [(100, true), (2, false)] {
+        let options = HubOptions {
+            inbox: 0,
+            ..HubOptions::default()
+        };
+        let mut house = House::new(options, keeping(keep));
+        let (member, line) = (house.member("ali"), Line::default());
+        let seat = house.join("a", &member, &line);
+        for number in 1..=4 {
+            house.say("a", &number.to_string());
+        }
+        house
+            .engine
+            .fails
+            .store(fails, std::sync::atomic::Ordering::Relaxed);
+        house.deliver();
+        house
+            .engine
+            .fails
+            .store(false, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(taken(&line), "!");
+        let mut rejoin = Box::pin(async {
+            let joining = seat.rejoin(None).await.expect("it joins");
+            finish(joining, &line).await
+        });
+        let Poll::Ready(_seat) = poll(&mut rejoin) else {
+            panic!("it waits");
+        };
+        assert_eq!(taken(&line), "", "it goes on with what is new");
+        house.say("a", "5");
+        house.deliver();
+        assert_eq!(taken(&line), "5");
+    }
+}
+
+#[test]
+fn publishers_wait_until_the_worker_keeps_up_or_is_gone() {
+    let options = HubOptions {
+        inbox: 1000,
+        ..HubOptions::default()
+    };
+    for worker_ends in [false, true] {
+        let mut house = House::new(options, Retention::default());
+        let line = Line::default();
+        let seat = house.join("a", &house.member("u"), &line);
+        house.say("a", "1");
+        house.say("a", "2");
+        let (hub, a) = (house.hub.clone(), room("a"));
+        let draft = telsiz_hub::Draft {
+            user: telsiz_hub::User::new("u", "u"),
+            text: "3".into(),
+            key: None,
+        };
+        let mut publish = Box::pin(hub.publish(telsiz_hub::Identity::Http, &a, draft));
+        assert!(poll(&mut publish).is_pending());
+        match worker_ends {
+            false => house.deliver(),
+            true => {
+                drop(seat);
+                let House { worker, run, .. } = house;
+                drop(run);
+                assert_eq!(Arc::strong_count(&worker), 1);
+                drop(worker);
+            }
+        }
+        assert!(poll(&mut publish).is_ready(), "{worker_ends}");
+    }
+}
