@@ -223,8 +223,8 @@ impl<O: Outlet> Place<O> {
             .known()
             .is_some_and(|known| known.epoch == *epoch && known.seq <= cursor);
         if is_there {
-            room.add(self.member.connection, cursor, line.clone());
             room.joining -= 1;
+            state.add(&self.room, self.member.connection, cursor, line.clone());
             self.claim = Claim::Seated;
         }
         is_there

@@ -287,6 +287,13 @@ impl<O: Outlet> State<O> {
         }
     }
 
+    fn add(&mut self, name: &RoomName, connection: ConnectionId, from: u64, line: O::Line) {
+        let current = self.current.as_mut().filter(|(current, _)| current == name);
+        if let Some(room) = self.rooms.get_mut(name) {
+            room.add(connection, from, line, current.map(|(_, batch)| batch));
+        }
+    }
+
     fn remove(&mut self, name: &RoomName, connection: ConnectionId) {
         let current = self.current.as_mut().filter(|(current, _)| current == name);
         if let Some(room) = self.rooms.get_mut(name) {

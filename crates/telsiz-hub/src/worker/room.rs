@@ -164,7 +164,15 @@ impl<L> Room<L> {
         end == self.seats.len()
     }
 
-    pub(super) fn add(&mut self, connection: ConnectionId, from: u64, line: L) {
+    /// Adds a member that knows all that is queued; `batch` is what is being delivered here
+    /// right now.
+    pub(super) fn add(
+        &mut self,
+        connection: ConnectionId,
+        from: u64,
+        line: L,
+        batch: Option<&mut Batch>,
+    ) {
         let seat = Occupied {
             connection,
             from,
@@ -174,6 +182,16 @@ impl<L> Room<L> {
         match self.seats.get_mut(place) {
             Some(taken) => *taken = seat,
             None => self.seats.push(seat),
+        }
+        // The signals of the batch are older than its joining, and it may have got them before
+        // that.
+        if let Some(batch) = batch
+            && place >= batch.delivered
+        {
+            self.seats.swap(place, batch.delivered);
+            self.note(place);
+            self.note(batch.delivered);
+            batch.delivered += 1;
         }
     }
 
@@ -312,7 +330,7 @@ mod tests {
         let mut room = Room::default();
         assert!(!room.begin_at(&slice("e", 10)));
         for connection in 1..=count {
-            room.add(ConnectionId(connection), 10, connection);
+            room.add(ConnectionId(connection), 10, connection, None);
         }
         room
     }
@@ -362,8 +380,8 @@ mod tests {
     #[test]
     fn members_get_what_they_do_not_know_and_not_their_own_signals() {
         let mut room = occupied(2);
-        room.add(ConnectionId(3), 11, 3);
-        room.add(ConnectionId(4), 13, 4);
+        room.add(ConnectionId(3), 11, 3, None);
+        room.add(ConnectionId(4), 13, 4, None);
         let typing = signal(&member(1, "u"), Signal::Typing);
         for event in [published(11), Event::Ephemeral(typing), published(12)] {
             assert_eq!(room.push(event, 7), Pushed::Queued);
@@ -422,9 +440,12 @@ mod tests {
                 let (mut got, _) = deliver(&room, &mut batch, before);
                 room.remove(ConnectionId(leaver), Some(&mut batch));
                 room.remove(ConnectionId(leaver), Some(&mut batch));
-                room.add(ConnectionId(6), 11, 6);
-                while let (more, false) = deliver(&room, &mut batch, 1) {
-                    got.extend(more);
+                room.add(ConnectionId(6), 11, 6, Some(&mut batch));
+                let mut is_done = false;
+                while !is_done {
+                    let more = deliver(&room, &mut batch, 1);
+                    got.extend(more.0);
+                    is_done = more.1;
                 }
                 got.retain(|line| *line != leaver);
                 got.sort_unstable();
@@ -467,15 +488,29 @@ mod tests {
         deliver(&room, &mut batch, 1);
         assert_eq!(heard(&room, 1, Some(&batch)), Some(12));
         assert_eq!(heard(&room, 2, Some(&batch)), Some(10));
-        room.add(ConnectionId(4), 20, 4);
+        room.add(ConnectionId(4), 20, 4, Some(&mut batch));
         assert_eq!(heard(&room, 4, Some(&batch)), Some(20), "it read ahead");
         assert_eq!(heard(&room, 5, Some(&batch)), None);
     }
 
     #[test]
+    fn whoever_comes_while_a_batch_is_paused_gets_none_of_its_signals() {
+        for before in 0..=3 {
+            let mut room = occupied(3);
+            room.push(Event::Ephemeral(signal(&member(9, "u"), Signal::Typing)), 0);
+            let mut batch = room.next_batch();
+            let (mut got, _) = deliver(&room, &mut batch, before);
+            room.add(ConnectionId(4), 10, 4, Some(&mut batch));
+            got.extend(deliver(&room, &mut batch, 9).0);
+            got.sort_unstable();
+            assert_eq!(got, [1, 2, 3], "after {before}");
+        }
+    }
+
+    #[test]
     fn a_connection_sits_once() {
         let mut room = occupied(2);
-        room.add(ConnectionId(1), 11, 7);
+        room.add(ConnectionId(1), 11, 7, None);
         room.push(published(11), 0);
         room.push(published(12), 0);
         let mut batch = room.next_batch();

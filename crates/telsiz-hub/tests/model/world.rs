@@ -300,14 +300,12 @@ impl World {
             let at = appended.position;
             lock(&ledger).note(&room, &at, &text);
             // Another one of this key is all right only if the history has forgotten it.
+            let places = lock(&ledger).places(&room, &at, &text);
             if let Ok(slice) = hub.engine().read(&room, u64::MAX, 0).await
                 && slice.epoch == at.epoch
+                && places.range(slice.oldest..).count() > 1
             {
-                let places = lock(&ledger).places(&room, &at, &text);
-                let kept = places.range(slice.oldest..).count();
-                if kept > 1 {
-                    lock(&ledger).fail(format!("{room}: {text} stands at {places:?}"));
-                }
+                lock(&ledger).fail(format!("{room}: {text} stands at {places:?}"));
             }
         });
         self.publishing.push(task);
