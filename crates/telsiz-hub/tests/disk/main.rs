@@ -10,5 +10,6 @@ mod opening;
 mod power;
 #[cfg(target_os = "linux")]
 mod process;
+mod publishing;
 mod restarts;
 mod retention;

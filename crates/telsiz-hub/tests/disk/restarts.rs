@@ -144,3 +144,43 @@ async fn closing_writes_what_waits_and_then_nothing() {
     let engine = Disk::open(dir.path(), options("b")).expect("it opens again");
     assert_eq!(read(&engine, "oda", 0).await.head, 500);
 }
+
+/// As if the machine had been started anew since the database was open.
+fn boot(dir: &Dir) {
+    let database = rusqlite::Connection::open(dir.database()).expect("it opens");
+    let sql = "UPDATE meta SET value = 'another' WHERE name = 'unsynced'";
+    database.execute_batch(sql).expect("it is done");
+}
+
+#[tokio::test]
+async fn after_a_power_cut_logs_that_were_not_synced_have_another_epoch() {
+    for (durability, booted, closed, epoch) in [
+        (Durability::Os, true, false, "b"),
+        (Durability::Os, false, false, "a"),
+        (Durability::Os, true, true, "a"),
+        (Durability::Fsync, true, false, "a"),
+    ] {
+        let dir = Dir::new();
+        let mut options = options("a");
+        options.durability = durability;
+        let engine = Disk::open(dir.path(), options.clone()).expect("it opens");
+        publish(&engine, "oda", "x").await;
+        if closed {
+            engine.close().await;
+        }
+        drop(engine);
+        if booted {
+            boot(&dir);
+        }
+        options.name = "b".to_owned();
+        let engine = Disk::open(dir.path(), options).expect("it opens again");
+        let slice = read(&engine, "oda", 0).await;
+        assert_eq!(
+            slice.epoch.as_str(),
+            epoch,
+            "{durability:?} {booted} {closed}"
+        );
+        assert_eq!(slice.publications[0].epoch, slice.epoch);
+        assert_eq!(publish(&engine, "oda", "x").await, 2);
+    }
+}

@@ -339,3 +339,175 @@ impl Logs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::member::User;
+    use crate::publication::Epoch;
+
+    fn room(name: &str) -> RoomName {
+        RoomName::new(name).expect("a name")
+    }
+
+    fn entry(seq: u64) -> Entry {
+        Entry {
+            publication: Arc::new(Publication {
+                seq,
+                epoch: Epoch::new("e"),
+                time: Timestamp(seq),
+                user: User::new("ali", "Ali"),
+                text: seq.to_string(),
+            }),
+            key: None,
+        }
+    }
+
+    fn extent(head: u64) -> Extent {
+        Extent {
+            head,
+            time: Timestamp(head),
+            first: 1,
+        }
+    }
+
+    fn append(logs: &mut Logs, name: &str, seq: u64) {
+        let commit = logs.journal.back().map_or(1, |commit| commit.number + 1);
+        let before = extent(seq - 1);
+        logs.append(&room(name), before, entry(seq), commit, Keep::default());
+        logs.recorded(Commit {
+            number: commit,
+            publications: 1,
+            bytes: 100,
+        });
+    }
+
+    /// Files what is not, and says of which rooms how many.
+    fn file(
+        logs: &mut Logs,
+        spare: Option<(usize, usize)>,
+        most: (usize, usize),
+    ) -> (Vec<(String, usize)>, Option<u64>) {
+        let retention = Retention::default();
+        let (filings, needed) = logs.filings(&retention, Timestamp(0), spare, most);
+        logs.cut(needed.unwrap_or(u64::MAX));
+        let filed = filings.iter();
+        let filed = filed.map(|filing| (filing.room.to_string(), filing.entries.len()));
+        let filed = filed.collect();
+        for filing in filings {
+            logs.filed(filing);
+        }
+        (filed, needed)
+    }
+
+    fn seqs(logs: &mut Logs, name: &str) -> Option<Vec<u64>> {
+        let ask = Ask::Read {
+            after: 0,
+            limit: 1000,
+        };
+        let view = logs.answer(&room(name), Keep::default(), Timestamp(0), ask)?;
+        Some(view.publications.iter().map(|p| p.seq).collect())
+    }
+
+    const ALL: (usize, usize) = (usize::MAX, usize::MAX);
+
+    #[test]
+    fn what_is_not_filed_is_not_forgotten() {
+        let mut logs = Logs::new(0);
+        for seq in 1..=3 {
+            append(&mut logs, "a", seq);
+        }
+        assert_eq!(seqs(&mut logs, "a"), Some(vec![1, 2, 3]));
+        file(&mut logs, None, ALL);
+        for seq in 1..=LOOKS as u64 {
+            append(&mut logs, "b", seq);
+        }
+        assert_eq!(seqs(&mut logs, "a"), None);
+        assert_eq!(seqs(&mut logs, "b").map(|seqs| seqs.len()), Some(LOOKS));
+    }
+
+    #[test]
+    fn nothing_is_forgotten_while_a_reader_is_on_its_way() {
+        let mut logs = Logs::new(0);
+        logs.hold(&room("a"));
+        // The reader sees 1 and 2 in the tables.
+        append(&mut logs, "a", 3);
+        file(&mut logs, None, ALL);
+        for seq in 1..=10 {
+            append(&mut logs, "b", seq);
+        }
+        logs.install(&room("a"), extent(2), vec![entry(1), entry(2)]);
+        assert_eq!(seqs(&mut logs, "a"), Some(vec![1, 2, 3]));
+        logs.release(&room("a"));
+        for seq in 11..=20 {
+            append(&mut logs, "b", seq);
+        }
+        assert_eq!(seqs(&mut logs, "a"), None);
+    }
+
+    #[test]
+    fn what_a_reader_brings_leaves_no_gap() {
+        for (brought, expected) in [
+            (vec![1, 2, 3], Some(vec![1, 2, 3, 4])),
+            (vec![1, 2, 3, 4, 5], Some(vec![1, 2, 3, 4])),
+            (vec![1, 2], None),
+            (vec![2, 3], None),
+        ] {
+            let mut logs = Logs::new(1 << 20);
+            append(&mut logs, "a", 4);
+            let brought: Vec<_> = brought.into_iter().map(entry).collect();
+            logs.install(&room("a"), extent(3), brought);
+            assert_eq!(seqs(&mut logs, "a"), expected);
+            logs.install(&room("a"), extent(3), vec![entry(1), entry(2), entry(3)]);
+            assert_eq!(seqs(&mut logs, "a"), Some(vec![1, 2, 3, 4]));
+        }
+    }
+
+    #[test]
+    fn those_that_wait_longest_are_filed_first_and_the_journal_is_cut_behind_them() {
+        let mut logs = Logs::new(1 << 20);
+        for seq in 1..=3 {
+            append(&mut logs, "a", seq);
+            append(&mut logs, "b", seq);
+        }
+        append(&mut logs, "c", 1);
+        let one = |name: &str, count| vec![(name.to_owned(), count)];
+        assert_eq!(file(&mut logs, Some((7, 700)), ALL), (Vec::new(), Some(1)));
+        assert_eq!(file(&mut logs, Some((6, 700)), ALL), (one("a", 3), Some(2)));
+        let two = (2, usize::MAX);
+        let part = file(&mut logs, Some((7, 400)), two);
+        assert_eq!(part, (one("b", 2), Some(6)), "a part of a room");
+        assert_eq!(file(&mut logs, None, (9, 1)), (one("b", 1), Some(7)));
+        assert_eq!(file(&mut logs, None, ALL), (one("c", 1), None));
+        assert!(logs.all_filed());
+    }
+
+    #[test]
+    fn memory_is_bounded_whatever_the_logs_are_like() {
+        for (rooms, limit) in [(1, 100 << 10), (10, 100 << 10), (5000, 200 << 10)] {
+            let mut logs = Logs::new(limit);
+            for turn in 0..10_000 {
+                append(&mut logs, &(turn % rooms).to_string(), turn / rooms + 1);
+                file(&mut logs, None, ALL);
+                assert!(
+                    logs.bytes <= limit + limit / 10,
+                    "{rooms} {turn}: {}",
+                    logs.bytes
+                );
+            }
+            let held: usize = logs.rooms.values().map(|log| log.bytes + LOG).sum();
+            assert_eq!(logs.bytes, held);
+            let last = 10_000 / rooms;
+            let newest = logs.answer(
+                &room(&(rooms - 1).to_string()),
+                Keep::default(),
+                Timestamp(0),
+                Ask::Read {
+                    after: last - 1,
+                    limit: 1,
+                },
+            );
+            assert_eq!(newest.map(|view| view.publications.len()), Some(1));
+        }
+    }
+}

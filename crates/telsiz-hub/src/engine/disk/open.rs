@@ -244,9 +244,8 @@ impl Place<'_> {
         };
         fill().map_err(|error| self.database(&error))?;
         drop(connection);
-        File::open(&unfinished)
-            .and_then(|file| file.sync_all())
-            .and_then(|()| fs::rename(&unfinished, &self.file))
+        // Which SQLite has synced.
+        fs::rename(&unfinished, &self.file)
             .and_then(|()| sync_dir(self.dir))
             .map_err(|error| self.system(&error))
     }

@@ -149,3 +149,79 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::member::User;
+
+    fn job(bytes: usize) -> Job {
+        Job {
+            room: RoomName::new("oda").expect("a name"),
+            draft: Draft {
+                user: User::new("ali", "Ali"),
+                text: "x".repeat(bytes),
+                key: None,
+            },
+            done: oneshot::channel().0,
+        }
+    }
+
+    #[test]
+    fn so_many_wait_and_no_more() {
+        let queue = Queue::new(3, usize::MAX);
+        for _ in 0..3 {
+            assert_eq!(queue.push(job(0)), Ok(()));
+        }
+        assert_eq!(queue.push(job(0)), Err(PublishError::Busy));
+        let mut jobs = VecDeque::new();
+        queue.take(&mut jobs, true);
+        assert_eq!(jobs.len(), 3);
+        assert_eq!(queue.push(job(0)), Ok(()));
+    }
+
+    #[test]
+    fn so_many_bytes_wait_and_no_more() {
+        let one = job(1000).bytes();
+        for (most, fits) in [(2 * one - 1, false), (2 * one, true), (2 * one + 1, true)] {
+            let queue = Queue::new(10, most);
+            assert_eq!(queue.push(job(1000)), Ok(()));
+            assert_eq!(queue.push(job(1000)).is_ok(), fits, "{most}");
+            let mut jobs = VecDeque::new();
+            queue.take(&mut jobs, true);
+            assert_eq!(queue.push(job(1000)), Ok(()), "it is empty again");
+        }
+        let queue = Queue::new(10, 10);
+        assert_eq!(queue.push(job(1000)), Ok(()), "alone");
+        assert_eq!(queue.push(job(0)), Err(PublishError::Busy));
+    }
+
+    #[test]
+    fn a_commit_takes_so_many_at_once() {
+        for (bytes, jobs, most) in [
+            (0, BATCH + 1, BATCH),
+            (BATCH_BYTES, 3, 1),
+            (BATCH_BYTES / 2, 3, 2),
+        ] {
+            let queue = Queue::new(10_000, usize::MAX);
+            for _ in 0..jobs {
+                assert_eq!(queue.push(job(bytes)), Ok(()));
+            }
+            let mut jobs = VecDeque::new();
+            queue.take(&mut jobs, true);
+            assert_eq!(jobs.len(), most, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn nothing_gets_in_once_it_closes_but_what_waits_gets_out() {
+        let queue = Queue::new(10, usize::MAX);
+        assert_eq!(queue.push(job(0)), Ok(()));
+        queue.close(Closing::Orderly);
+        let refused = queue.push(job(0));
+        assert_eq!(refused, Err(EngineError::Closed.into()));
+        let mut jobs = VecDeque::new();
+        let asked = queue.take(&mut jobs, true);
+        assert_eq!((jobs.len(), asked.closing), (1, Some(Closing::Orderly)));
+    }
+}
