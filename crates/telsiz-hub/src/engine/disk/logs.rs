@@ -67,7 +67,7 @@ pub(super) struct Filing {
     pub(super) extent: Extent,
     pub(super) entries: Vec<Entry>,
     /// The commit of what is left.
-    left: Option<u64>,
+    pub(super) left: Option<u64>,
 }
 
 impl Logs {

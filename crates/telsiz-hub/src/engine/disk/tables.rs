@@ -148,7 +148,8 @@ pub(super) fn file(connection: &Connection, filing: &Filing) -> Result<()> {
     let id = match room(connection, &filing.room)? {
         Some(room) => {
             let first = first.max(room.extent.first);
-            let swept = sweep_rows(connection, room.id, room.swept, first)?;
+            let mut left = SWEEP;
+            let swept = sweep_rows(connection, room.id, room.swept, first, &mut left)?;
             let sql = "UPDATE rooms SET head = ?2, time = ?3, first = ?4, swept = ?5 WHERE id = ?1";
             let mut update = connection.prepare_cached(sql)?;
             update.execute(params![room.id, head, time.0, first, swept])?;
@@ -176,19 +177,28 @@ pub(super) fn file(connection: &Connection, filing: &Filing) -> Result<()> {
     Ok(())
 }
 
-/// Deletes some of what is below `first`. Comes back with below what all is deleted then.
-fn sweep_rows(connection: &Connection, id: i64, mut swept: u64, first: u64) -> Result<u64> {
+/// Deletes what is below `first`, at most `left`, which it counts down. Comes back with below what
+/// all is deleted then.
+fn sweep_rows(
+    connection: &Connection,
+    id: i64,
+    mut swept: u64,
+    first: u64,
+    left: &mut u64,
+) -> Result<u64> {
     let mut oldest = connection
         .prepare_cached("SELECT min(seq) FROM publications WHERE room = ? AND seq < ?")?;
-    let mut left = SWEEP;
-    while swept < first && left > 0 {
+    while swept < first && *left > 0 {
         // Those that were never filed leave gaps.
         let oldest: Option<u64> = oldest.query_row(params![id, first], |row| row.get(0))?;
-        let end = oldest.map_or(first, |oldest| first.min(oldest + left));
-        left -= oldest.map_or(left, |oldest| end - oldest);
+        let Some(oldest) = oldest else {
+            return Ok(first);
+        };
+        let end = first.min(oldest + *left);
         connection
             .prepare_cached("DELETE FROM publications WHERE room = ? AND seq < ?")?
             .execute(params![id, end])?;
+        *left -= end - oldest;
         swept = end;
     }
     Ok(swept)
@@ -210,20 +220,21 @@ pub(super) fn sweep(
         Ok((Room::of(row)?, row.get::<_, String>(5)?))
     })?;
     let rooms = rooms.collect::<Result<Vec<_>>>()?;
+    let mut left = SWEEP;
     for (room, name) in &rooms {
         let Ok(name) = RoomName::new(name) else {
             continue;
         };
         let first = first_kept(connection, *room, retention.of(&name), now)?;
-        let swept = sweep_rows(connection, room.id, room.swept, first)?;
+        let swept = sweep_rows(connection, room.id, room.swept, first, &mut left)?;
         if (first, swept) != (room.extent.first, room.swept) {
             connection
                 .prepare_cached("UPDATE rooms SET first = ?2, swept = ?3 WHERE id = ?1")?
                 .execute(params![room.id, first, swept])?;
         }
-        if swept > room.swept {
-            // Enough for one step; this room may have more.
-            return Ok(Some(if swept < first { room.id - 1 } else { room.id }));
+        if swept < first {
+            // Enough for one step; this room has more.
+            return Ok(Some(room.id - 1));
         }
     }
     let more = rooms.len() == SWEEP_ROOMS;
@@ -291,4 +302,84 @@ pub(super) fn entries(
         }
     }
     Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rooms with so many publications each, all of the year 1970.
+    fn tables(rooms: usize, publications: u64) -> Connection {
+        let connection = Connection::open_in_memory().expect("it opens");
+        connection.execute_batch(SCHEMA).expect("tables");
+        let entry = |seq| Entry {
+            publication: Arc::new(Publication {
+                seq,
+                epoch: Epoch::new("e"),
+                time: Timestamp(seq),
+                user: User::new("ali", "Ali"),
+                text: String::new(),
+            }),
+            key: None,
+        };
+        for number in 0..rooms {
+            let filing = Filing {
+                room: RoomName::new(&number.to_string()).expect("a name"),
+                extent: Extent {
+                    head: publications,
+                    time: Timestamp(publications),
+                    first: 1,
+                },
+                entries: (1..=publications).map(entry).collect(),
+                left: None,
+            };
+            file(&connection, &filing).expect("it is filed");
+        }
+        connection
+    }
+
+    fn rows(connection: &Connection) -> u64 {
+        let count = "SELECT count(*) FROM publications";
+        let count = connection.query_row(count, [], |row| row.get(0));
+        count.expect("a number")
+    }
+
+    /// How many rows are left after each step.
+    fn steps(connection: &Connection, now: Timestamp) -> Vec<u64> {
+        let mut cursor = Some(0);
+        let mut left = Vec::new();
+        while let Some(from) = cursor {
+            cursor = sweep(connection, from, &Retention::default(), now).expect("a step");
+            left.push(rows(connection));
+        }
+        left
+    }
+
+    #[test]
+    fn deleting_goes_in_steps() {
+        let late = Timestamp(u64::MAX);
+        let many = tables(SWEEP_ROOMS * 2 + 1, 2);
+        let room = SWEEP_ROOMS as u64 * 2;
+        assert_eq!(steps(&many, late), [room + 2, 2, 0]);
+        assert_eq!(steps(&many, late), [0], "those that are empty cost nothing");
+        let long = tables(1, 2 * SWEEP + 1);
+        let newest = Timestamp(2 * SWEEP);
+        assert_eq!(steps(&long, newest), [SWEEP + 1, 100], "100 are kept");
+        assert_eq!(steps(&long, late), [0]);
+    }
+
+    #[test]
+    fn what_is_kept_is_found_by_its_time() {
+        let tables = tables(1, 10);
+        let room = room(&tables, &RoomName::new("0").expect("a name"));
+        let room = room.expect("a query").expect("a room");
+        let keep = Keep {
+            count: 8,
+            age: std::time::Duration::from_millis(100),
+        };
+        for (now, first) in [(0, 3), (103, 3), (104, 4), (109, 9), (110, 10), (111, 11)] {
+            let found = first_kept(&tables, room, keep, Timestamp(now));
+            assert_eq!(found, Ok(first), "{now}");
+        }
+    }
 }
