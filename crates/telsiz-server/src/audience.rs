@@ -336,6 +336,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_goes_to_each_is_counted() {
+        let traffic = Traffic::default();
+        let audience = Arc::new(Audience::counted_by(&traffic));
+        let members = [1, 2, 3].map(|ear| audience.join(ear));
+        audience.send_to_all(|_| prepared("to three"));
+        members[0].send_to_others(|_| prepared("to two"));
+        members[0].send(None, |ear| prepared("to one").filter(|_| *ear == 2));
+        audience.send_to(
+            members
+                .iter()
+                .take(2)
+                .filter_map(|m| Some((m.key(), prepared("to two")?))),
+        );
+        assert_eq!(traffic.counts().sent, 8);
+    }
+
+    #[tokio::test]
     async fn who_left_is_not_sent_to_and_its_place_is_free() {
         let audience = Arc::new(Audience::default());
         let first = audience.join(1);

@@ -285,6 +285,10 @@ mod tests {
         }
         // 999 ms have passed; the first still counts.
         assert_eq!(limiter.judge(rate, at(1000)), reject(1));
+        // Two try in the time of one.
+        let tries = (1000..1500).flat_map(|number| [at(number), at(number)]);
+        let admitted = tries.filter(|now| limiter.judge(rate, *now) == Verdict::Admit);
+        assert!(admitted.count() <= 500);
     }
 
     #[test]

@@ -225,6 +225,7 @@ async fn above_500_nobody_hears_who_comes_and_goes() {
     }
     let beyond = joined(&server, "500", 501).await;
     beyond.leave().await;
+    while server.get("/").json()["connected_clients"] != 500 {}
     // 500 are left: the next to leave is announced.
     let last = others.pop().expect("somebody");
     last.leave().await;
