@@ -57,13 +57,21 @@ impl<'a> Fields<'a> {
 /// The name of a room.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, JsonSchema, Serialize)]
 pub(crate) struct RoomName(
-    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[^\p{Cc}]*$"))] pub(crate) String,
+    #[schemars(
+        length(min = 1, max = 128),
+        regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")
+    )]
+    pub(crate) String,
 );
 
 /// The name or the id of a user, which may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, JsonSchema, Serialize)]
 pub(crate) struct UserName(
-    #[schemars(length(max = 128), regex(pattern = r"^[^\p{Cc}]*$"))] pub(crate) String,
+    #[schemars(
+        length(max = 128),
+        regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")
+    )]
+    pub(crate) String,
 );
 
 /// A text; one that is absent is empty.

@@ -7,17 +7,21 @@ use telsiz_hub::{AllowAll, Clock, Engine, Hub, HubOptions};
 use crate::traffic::Traffic;
 
 pub(crate) use self::arrival::sit_down;
+pub(crate) use self::asked::{HISTORY_PAGE, Key, Number};
 pub(crate) use self::clients::{Client, Clients};
 pub(crate) use self::dialect::Dialect;
 pub(crate) use self::outlet::{Line, Outlet};
+pub(crate) use self::said::{Chat, History, MemberEntry};
 pub(crate) use self::seats::Seats;
 
 mod arrival;
 #[cfg(test)]
 mod at_scale;
+mod asked;
 mod clients;
 mod dialect;
 mod outlet;
+mod said;
 mod seats;
 pub(crate) mod texts;
 

@@ -8,26 +8,22 @@ use telsiz::Error;
 use telsiz_hub::{Draft, Hub, Identity, Member, PublishError, ReadError, RoomName, Status, User};
 
 use super::Who;
-use super::messages::{
-    Chat, DIALECT, FromClient, FromServer, HistoryEntry, MemberEntry, Number, Request, RoomEntry,
-    Since, UserEntry,
-};
+use super::messages::{DIALECT, FromClient, FromServer, Request, RoomEntry, Since, UserEntry};
 use super::request::{Code, RequestId};
 use super::texts::{self, NO_JSON, NOT_MEMBER};
 use crate::conversation::Conversation;
 use crate::json::{Field, Heard, Object, WrongField, sentence, write};
 use crate::lang::Lang;
 use crate::rooms::texts as said;
-use crate::rooms::{Client, LIST, Line, Rooms, Seats, Worker, sit_down};
+use crate::rooms::{
+    Client, HISTORY_PAGE, History, LIST, Line, MemberEntry, Number, Rooms, Seats, Worker, sit_down,
+};
 
 /// How many rooms a list has at most.
 const ROOM_LIST: usize = 1_000;
 
 /// How many users a list has at most.
 const USER_LIST: usize = 5_000;
-
-/// How long a page of the history is, unless the client says so, and at most.
-const PER_PAGE: (usize, usize) = (50, 100);
 
 /// A connection and the rooms that it is in.
 #[derive(Debug)]
@@ -164,7 +160,8 @@ impl Guest {
                 per_page,
             } => {
                 let page = page.map_or(1, |Number(page)| page);
-                let per_page = per_page.map_or(PER_PAGE.0, |Number(count)| count.min(PER_PAGE.1));
+                let (usual, most) = HISTORY_PAGE;
+                let per_page = per_page.map_or(usual, |Number(count)| count.min(most));
                 self.history(&room_id.0, page, per_page, id, conversation)
                     .await
             }
@@ -319,10 +316,10 @@ impl Guest {
             Ok(listing) => listing,
             Err(error) => return reject(conversation, id, unread(&error, lang)).await,
         };
-        let members = listing.members.iter().map(|member| MemberEntry {
-            client_id: &member.user.id,
-            username: &member.user.name,
-        });
+        let members = listing
+            .members
+            .iter()
+            .map(|member| MemberEntry::new(member));
         let list = FromServer::RoomMembers {
             request: Request { id },
             room_id: room.as_str(),
@@ -385,15 +382,9 @@ impl Guest {
             Ok(history) => history,
             Err(error) => return reject(conversation, id, unread(&error, lang)).await,
         };
-        let messages = history.publications.iter();
-        let messages =
-            messages.map(|publication| HistoryEntry::Chat(Chat::new(&room, publication)));
         let history = FromServer::MessageHistory {
             request: Request { id },
-            room_id: room.as_str(),
-            page,
-            total_pages: history.total_pages,
-            messages: messages.collect(),
+            history: History::new(&room, page, &history),
         };
         self.say(history, conversation).await
     }

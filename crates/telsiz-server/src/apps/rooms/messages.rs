@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use telsiz_hub::{
-    Epoch, Event, IdempotencyKey, Position, Publication, RoomName, Signal, Status, Timestamp,
-};
+use telsiz_hub::{Epoch, Event, Position, RoomName, Signal, Status, Timestamp};
 
 use super::request::{Code, RequestId};
 use super::texts;
@@ -16,7 +14,7 @@ use crate::json::{
     Expected, Field, Heard, NotBlank, RoomName as Room, TextOrEmpty, messages, write,
 };
 use crate::lang::{ByLang, Lang};
-use crate::rooms::Dialect;
+use crate::rooms::{Chat, Dialect, History, Key, MemberEntry, Number};
 use crate::timestamp::Iso;
 
 messages! {
@@ -79,42 +77,6 @@ impl Field for Since {
         since.ok_or(Expected::Other(ByLang {
             tr: "epoch (metin) ve seq (tam sayı) alanları olan bir nesne",
             en: "an object with epoch (a text) and seq (an integer)",
-        }))
-    }
-}
-
-/// Makes saying it again harmless.
-#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
-pub(super) struct Key(#[schemars(length(min = 1, max = 64))] String);
-
-impl From<Key> for Option<IdempotencyKey> {
-    fn from(key: Key) -> Self {
-        IdempotencyKey::new(&key.0).ok()
-    }
-}
-
-impl Field for Key {
-    fn read(value: Option<&str>) -> Result<Self, Expected> {
-        let key = value.and_then(|value| serde_json::from_str::<String>(value).ok());
-        let key = key.filter(|key| IdempotencyKey::new(key).is_ok());
-        key.map(Self).ok_or(Expected::Other(ByLang {
-            tr: "1-64 baytlık bir metin",
-            en: "a text of 1 to 64 bytes",
-        }))
-    }
-}
-
-/// A whole number from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
-pub(super) struct Number(#[schemars(range(min = 1))] pub(super) usize);
-
-impl Field for Number {
-    fn read(value: Option<&str>) -> Result<Self, Expected> {
-        let number = value.and_then(|value| serde_json::from_str(value).ok());
-        let number = number.filter(|number| *number > 0);
-        number.map(Self).ok_or(Expected::Other(ByLang {
-            tr: "1 ya da daha büyük bir tam sayı",
-            en: "a whole number from 1",
         }))
     }
 }
@@ -201,10 +163,8 @@ pub(super) enum FromServer<'a> {
     MessageHistory {
         #[serde(flatten)]
         request: Request,
-        room_id: &'a str,
-        page: usize,
-        total_pages: usize,
-        messages: Vec<HistoryEntry<'a>>,
+        #[serde(flatten)]
+        history: History<'a>,
     },
     /// A request with an `id` was done.
     Ok {
@@ -236,25 +196,6 @@ pub(super) struct Request {
     pub(super) id: Option<RequestId>,
 }
 
-/// What somebody said in a room.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Chat<'a> {
-    room_id: &'a str,
-    client_id: &'a str,
-    username: &'a str,
-    message: &'a str,
-    timestamp: Iso,
-    seq: u64,
-    epoch: &'a str,
-}
-
-/// As it was delivered.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum HistoryEntry<'a> {
-    Chat(Chat<'a>),
-}
-
 /// A room that somebody is in.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct RoomEntry<'a> {
@@ -263,32 +204,11 @@ pub(super) struct RoomEntry<'a> {
     pub(super) member_count: usize,
 }
 
-/// A user who is in a room.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct MemberEntry<'a> {
-    pub(super) client_id: &'a str,
-    pub(super) username: &'a str,
-}
-
 /// A user.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct UserEntry<'a> {
     pub(super) name: &'a str,
     pub(super) status: HereOrAway,
-}
-
-impl<'a> Chat<'a> {
-    pub(super) fn new(room: &'a RoomName, publication: &'a Publication) -> Self {
-        Self {
-            room_id: room.as_str(),
-            client_id: &publication.user.id,
-            username: &publication.user.name,
-            message: &publication.text,
-            timestamp: Iso(publication.time),
-            seq: publication.seq,
-            epoch: publication.epoch.as_str(),
-        }
-    }
 }
 
 impl<'a> FromServer<'a> {
