@@ -44,7 +44,7 @@ fn foreign(origin: &HeaderValue, path: &str, lang: Lang) -> Refusal {
              --allow-origin {origin}."
         ),
     };
-    Refusal::new(StatusCode::FORBIDDEN, detail)
+    Refusal::new(StatusCode::FORBIDDEN, detail).in_lang(lang)
 }
 
 /// Of the sub-protocols that are offered ours is selected, else one that carries a token: a browser

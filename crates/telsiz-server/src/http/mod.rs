@@ -2,29 +2,43 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use serde::Serialize;
-use serde_json::json;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::{self, HeaderMap, HeaderValue};
+use axum::middleware::map_response;
+use axum::response::Response;
 
+use self::docs::Documents;
 use self::write_access::WriteAccess;
 use crate::apps::{App, Relay};
-use crate::lang::{ByLang, Lang};
+use crate::lang::Lang;
 use crate::rules::Site;
 
+#[cfg(test)]
+mod asking;
+mod body;
 mod cors;
+mod docs;
+mod elsewhere;
+mod extract;
+mod figures;
+mod openapi;
+mod operation;
 mod page;
 mod refusal;
+mod rooms;
+mod routes;
 mod schemas;
 mod send;
+mod status;
+mod told;
 mod write_access;
 
 pub(crate) use self::refusal::Refusal;
 pub(crate) use self::write_access::ApiKey;
+
+/// What a body may have besides its message: names, a key, and what is between them.
+const BESIDES: usize = 4 * 1024;
 
 /// What the HTTP side knows of its server.
 #[derive(Debug)]
@@ -33,6 +47,7 @@ pub(crate) struct Http {
     apps: Vec<&'static App>,
     relay: Option<Arc<Relay>>,
     write_access: WriteAccess,
+    documents: Documents,
 }
 
 impl Http {
@@ -52,29 +67,24 @@ impl Http {
             apps,
             relay,
             write_access,
+            documents: Documents::default(),
         }
     }
 
     /// The routes.
-    pub(crate) fn router(self) -> Router {
+    pub(crate) fn router(mut self) -> Router {
+        let routes = routes::all(&self);
+        self.documents = Documents::of(&routes.operations);
         // JSON may spell each byte of a message with six.
         let body = self.site.limits.max_message_size;
-        let body = body.saturating_mul(6).saturating_add(1024);
-        let mut router = Router::new()
-            .route("/", get(root))
-            // HEAD promises to change nothing.
-            .route("/send/{message}", get(send::by_get).head(no_head))
-            .route("/send", post(send::by_post))
-            .route("/health", get(health))
-            .route("/ready", get(ready));
-        for app in &self.apps {
-            router = router.route(app.pattern, get(upgrade_required));
-        }
-        schemas::route(router, &self.apps)
-            .fallback(not_found)
-            .method_not_allowed_fallback(no_method)
+        let body = body.saturating_mul(6).saturating_add(BESIDES);
+        routes
+            .router
+            .fallback(elsewhere::not_found)
+            .method_not_allowed_fallback(elsewhere::no_method)
             .layer(DefaultBodyLimit::max(body))
             .layer(cors::layer(&self.site.origins))
+            .layer(map_response(settled))
             .with_state(Arc::new(self))
     }
 
@@ -84,85 +94,14 @@ impl Http {
     }
 }
 
-/// What `/` answers to programs.
-#[derive(Serialize)]
-struct Running {
-    message: &'static str,
-    connected_clients: usize,
-}
-
-async fn root(State(http): State<Arc<Http>>, headers: HeaderMap) -> Response {
-    const RUNNING: ByLang<&str> = ByLang {
-        tr: "WebSocket Sunucusu Çalışıyor",
-        en: "WebSocket Server Is Running",
-    };
-    let mut response = match page::is_asked_for(&headers) {
-        true => page::page(http.lang_of(&headers), &http.apps),
-        false => Json(Running {
-            message: RUNNING.of(http.site.lang),
-            connected_clients: http.site.connections.number(),
-        })
-        .into_response(),
-    };
-    let vary = header::HeaderValue::from_static("accept, accept-language");
-    response.headers_mut().append(header::VARY, vary);
-    let no_store = header::HeaderValue::from_static("no-store");
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, no_store);
-    response
-}
-
-async fn health() -> Json<serde_json::Value> {
-    Json(json!({ "status": "ok" }))
-}
-
-/// Whoever reaches the server finds it ready: it listens last, and a stop closes the
-/// port first.
-async fn ready() -> Json<serde_json::Value> {
-    Json(json!({ "status": "ready" }))
-}
-
-async fn upgrade_required(State(http): State<Arc<Http>>, headers: HeaderMap) -> Response {
-    const TEXT: ByLang<&str> = ByLang {
-        tr: "Bu yol WebSocket içindir: ws:// ile bağlanın",
-        en: "This path is for WebSockets: connect with ws://",
-    };
-    let refusal = Refusal::new(
-        StatusCode::UPGRADE_REQUIRED,
-        TEXT.of(http.lang_of(&headers)),
-    );
-    let mut response = refusal.into_response();
-    for (name, value) in [
-        (header::UPGRADE, "websocket"),
-        (header::CONNECTION, "Upgrade"),
-    ] {
-        let value = header::HeaderValue::from_static(value);
-        response.headers_mut().insert(name, value);
-    }
-    response
-}
-
-async fn not_found(State(http): State<Arc<Http>>, headers: HeaderMap, uri: Uri) -> Refusal {
-    let path = uri.path();
-    let detail = match http.lang_of(&headers) {
-        Lang::Tr => format!("Böyle bir sayfa yok: {path}"),
-        Lang::En => format!("There is no such page: {path}"),
-    };
-    Refusal::new(StatusCode::NOT_FOUND, detail)
-}
-
-async fn no_method(State(http): State<Arc<Http>>, headers: HeaderMap, method: Method) -> Refusal {
-    let detail = match http.lang_of(&headers) {
-        Lang::Tr => format!("Bu sayfa {method} ile istenemez"),
-        Lang::En => format!("This page cannot be asked for with {method}"),
-    };
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, detail)
-}
-
-async fn no_head(http: State<Arc<Http>>, headers: HeaderMap) -> Response {
-    let mut response = no_method(http, headers, Method::HEAD).await.into_response();
-    let get = header::HeaderValue::from_static("GET");
-    response.headers_mut().insert(header::ALLOW, get);
+/// Adds what all answers have: what is told changes at any time unless it says otherwise, and is
+/// what it is said to be.
+async fn settled(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
 }

@@ -5,11 +5,13 @@ use std::fmt::Write;
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::schemas;
 use crate::apps::App;
 use crate::lang::{ByLang, Lang};
 
-const STYLE: &str = "body{font:1rem/1.6 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem;\
-                     color-scheme:light dark}td{padding:.2rem 1.5rem .2rem 0;vertical-align:top}";
+/// What the page may do: load its style.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Whether a request names HTML among what it accepts.
 pub(super) fn is_asked_for(headers: &HeaderMap) -> bool {
@@ -31,24 +33,40 @@ pub(super) fn page(lang: Lang, apps: &[&App]) -> Response {
         tr: "Denemek için:",
         en: "To try it:",
     };
+    const HTTP: ByLang<&str> = ByLang {
+        tr: "HTTP ile yapılabilenler, denemek için bir sayfa:",
+        en: "What can be done over HTTP, a page to try it:",
+    };
+    const PROGRAMS: ByLang<&str> = ByLang {
+        tr: "Aynısı programlar için:",
+        en: "The same for programs:",
+    };
     let mut rows = String::new();
     for app in apps {
         let (pattern, name, about) = (app.pattern, app.name, app.about.of(lang));
+        let schema = match app.schema {
+            Some(_) => format!("<a href=\"{}\">JSON Schema</a>", schemas::path(app)),
+            None => String::new(),
+        };
         // Writing to a string cannot fail.
         let _ = writeln!(
             rows,
-            "<tr><td><code>{pattern}</code></td><td>{name}</td><td>{about}</td></tr>"
+            "<tr><td><code>{pattern}</code></td><td>{name}</td><td>{about}</td>\
+             <td>{schema}</td></tr>"
         );
     }
     let first = apps.first().map_or("/", |app| app.pattern);
     let (tag, running, attempt) = (lang.tag(), RUNNING.of(lang), TRY.of(lang));
+    let (http, programs) = (HTTP.of(lang), PROGRAMS.of(lang));
     let page = format!(
         "<!doctype html>\n<html lang=\"{tag}\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>Telsiz</title>\n\
-         <style>{STYLE}</style>\n<h1>Telsiz</h1>\n<p>{running}</p>\n<table>\n{rows}</table>\n\
-         <p>{attempt} <code>telsiz connect ws://…{first}</code></p>\n</html>\n"
+         <link rel=\"stylesheet\" href=\"/docs/style.css\">\n<main>\n<h1>Telsiz</h1>\n<p>{running}</p>\n<table>\n{rows}</table>\n\
+         <p>{attempt} <code>telsiz connect ws://…{first}</code></p>\n\
+         <p>{http} <a href=\"/docs\">/docs</a>. {programs} \
+         <a href=\"/openapi.json\">/openapi.json</a></p>\n</main>\n</html>\n"
     );
-    Html(page).into_response()
+    ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response()
 }
 
 #[cfg(test)]

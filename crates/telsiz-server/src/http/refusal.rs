@@ -1,17 +1,43 @@
-//! An HTTP answer that is an error.
+//! An HTTP answer that is an error (RFC 9457).
 
-use axum::Json;
-use axum::http::header::{self, HeaderValue};
+use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{Response as HttpResponse, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 use telsiz::Upgrade;
+
+use crate::json::{ToldField, WrongField, sentence, write};
+use crate::lang::{ByLang, Lang};
+
+/// What the body of such an answer is.
+pub(super) const PROBLEM: &str = "application/problem+json";
 
 /// An HTTP answer that is an error, with a body that says what was wrong.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
     detail: String,
+    errors: Option<Vec<ToldField>>,
+    lang: Option<Lang>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// What was wrong.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Problem<'a> {
+    /// The status says what kind of error it is.
+    r#type: &'static str,
+    /// What the status means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    /// As in the head of the answer.
+    status: u16,
+    /// What was wrong here, in the language that `Accept-Language` asks for.
+    detail: &'a str,
+    /// The fields that are wrong, if some are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<&'a [ToldField]>,
 }
 
 impl Refusal {
@@ -20,25 +46,153 @@ impl Refusal {
         Self {
             status,
             detail: detail.into(),
+            errors: None,
+            lang: None,
+            headers: Vec::new(),
         }
+    }
+
+    /// These fields are wrong.
+    pub(crate) fn wrong(fields: &[WrongField], lang: Lang) -> Self {
+        let told = fields.iter().map(|wrong| wrong.told(lang)).collect();
+        let refusal = Self::new(StatusCode::BAD_REQUEST, sentence(fields, lang));
+        Self {
+            errors: Some(told),
+            ..refusal.in_lang(lang)
+        }
+    }
+
+    /// What it says is in this language.
+    pub(crate) fn in_lang(self, lang: Lang) -> Self {
+        let lang = Some(lang);
+        Self { lang, ..self }
+    }
+
+    /// With this header.
+    pub(super) fn header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.push((name, HeaderValue::from_static(value)));
+        self
     }
 
     /// Answers an upgrade with it, instead of a WebSocket.
     pub(crate) async fn answer(self, upgrade: Upgrade) {
-        let mut response = HttpResponse::new(self.body().to_string());
-        *response.status_mut() = self.status;
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        upgrade.refuse(response).await;
+        upgrade.refuse(self.into_http()).await;
     }
 
-    fn body(&self) -> Value {
-        json!({ "detail": self.detail })
+    fn into_http(self) -> HttpResponse<String> {
+        let problem = Problem {
+            r#type: "about:blank",
+            title: self.lang.and_then(|lang| title(self.status, lang)),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            errors: self.errors.as_deref(),
+        };
+        let mut response = HttpResponse::new(write(&problem));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
+        if let Some(lang) = self.lang {
+            let tag = HeaderValue::from_static(lang.tag());
+            headers.insert(header::CONTENT_LANGUAGE, tag);
+            let accepted = HeaderValue::from_static("accept-language");
+            headers.append(header::VARY, accepted);
+        }
+        headers.extend(self.headers);
+        response
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, Json(self.body())).into_response()
+        self.into_http().map(Into::into)
+    }
+}
+
+/// What a status means.
+pub(super) fn title(status: StatusCode, lang: Lang) -> Option<&'static str> {
+    let title = match status {
+        StatusCode::BAD_REQUEST => ByLang {
+            tr: "Geçersiz istek",
+            en: "Bad Request",
+        },
+        StatusCode::FORBIDDEN => ByLang {
+            tr: "İzin yok",
+            en: "Forbidden",
+        },
+        StatusCode::NOT_FOUND => ByLang {
+            tr: "Bulunamadı",
+            en: "Not Found",
+        },
+        StatusCode::METHOD_NOT_ALLOWED => ByLang {
+            tr: "Bu yöntem kullanılamaz",
+            en: "Method Not Allowed",
+        },
+        StatusCode::PAYLOAD_TOO_LARGE => ByLang {
+            tr: "İçerik çok büyük",
+            en: "Content Too Large",
+        },
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ByLang {
+            tr: "Desteklenmeyen içerik türü",
+            en: "Unsupported Media Type",
+        },
+        StatusCode::UPGRADE_REQUIRED => ByLang {
+            tr: "WebSocket gerekli",
+            en: "Upgrade Required",
+        },
+        StatusCode::INTERNAL_SERVER_ERROR => ByLang {
+            tr: "Sunucu hatası",
+            en: "Internal Server Error",
+        },
+        StatusCode::SERVICE_UNAVAILABLE => ByLang {
+            tr: "Hizmet şu anda verilemiyor",
+            en: "Service Unavailable",
+        },
+        _ => return status.canonical_reason(),
+    };
+    Some(title.of(lang))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::json::Expected;
+
+    fn told(refusal: Refusal) -> (HttpResponse<()>, Value) {
+        let (head, body) = refusal.into_http().into_parts();
+        let body = serde_json::from_str(&body).expect("JSON");
+        (HttpResponse::from_parts(head, ()), body)
+    }
+
+    #[test]
+    fn it_is_a_problem_in_the_language_of_the_reader() {
+        for (lang, title) in [(Lang::Tr, "Bulunamadı"), (Lang::En, "Not Found")] {
+            let refusal = Refusal::new(StatusCode::NOT_FOUND, "x").in_lang(lang);
+            let (head, body) = told(refusal);
+            let expected =
+                json!({"type": "about:blank", "title": title, "status": 404, "detail": "x"});
+            assert_eq!(body, expected);
+            assert_eq!(head.headers()["content-type"], "application/problem+json");
+            assert_eq!(head.headers()["content-language"], lang.tag());
+        }
+    }
+
+    #[test]
+    fn wrong_fields_are_named_with_what_was_expected() {
+        let wrong = |field| WrongField {
+            field,
+            expected: Expected::Text,
+        };
+        let refusal = Refusal::wrong(&[wrong("message"), wrong("username")], Lang::En);
+        let (head, body) = told(refusal);
+        assert_eq!(head.status(), 400);
+        let detail = "message: expected a text; username: expected a text";
+        assert_eq!(body["detail"], detail);
+        let errors = json!([
+            {"field": "message", "expected": "a text"},
+            {"field": "username", "expected": "a text"},
+        ]);
+        assert_eq!(body["errors"], errors);
     }
 }

@@ -1,24 +1,57 @@
 //! `/schemas/APP.json`: the JSON schema of an app.
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::http::header;
-use axum::routing::get;
+use axum::response::{IntoResponse, Response};
+use schemars::json_schema;
 
+use super::operation::{Described, Operation};
+use super::routes::Routes;
 use crate::apps::App;
+use crate::lang::ByLang;
+
+/// A JSON schema.
+#[derive(Debug)]
+struct SchemaFile(Bytes);
+
+/// Where the schema of an app is.
+pub(super) fn path(app: &App) -> String {
+    format!("/schemas/{}.json", app.name)
+}
 
 /// Adds the schemas of those `apps` that speak JSON.
-pub(super) fn route<S: Clone + Send + Sync + 'static>(
-    router: Router<S>,
-    apps: &[&App],
-) -> Router<S> {
-    apps.iter().fold(router, |router, app| {
+pub(super) fn add(routes: Routes, apps: &[&App]) -> Routes {
+    const ABOUT: ByLang<&str> = ByLang {
+        tr: "Bir uygulamanın iletilerinin JSON şeması",
+        en: "The JSON schema of the messages of an app",
+    };
+    apps.iter().fold(routes, |routes, app| {
         let Some(schema) = app.schema else {
-            return router;
+            return routes;
         };
         let schema = Bytes::from(schema().into_json().to_string());
-        let media_type = [(header::CONTENT_TYPE, "application/schema+json")];
-        let answer = move || async move { (media_type, schema.clone()) };
-        router.route(&format!("/schemas/{}.json", app.name), get(answer))
+        routes.get(&path(app), ABOUT, move || {
+            let schema = schema.clone();
+            async move { SchemaFile(schema) }
+        })
     })
+}
+
+impl IntoResponse for SchemaFile {
+    fn into_response(self) -> Response {
+        let headers = [
+            (header::CONTENT_TYPE, "application/schema+json"),
+            (header::CACHE_CONTROL, "no-cache"),
+        ];
+        (headers, self.0).into_response()
+    }
+}
+
+impl Described for SchemaFile {
+    fn describe(operation: &mut Operation) {
+        operation.answers(
+            "application/schema+json",
+            |_| json_schema!({ "type": "object" }),
+        );
+    }
 }

@@ -3,99 +3,80 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, from_slice};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::body::{Body, FromBody};
+use super::extract::{AppLang, MessageOfPath, Reader, Writer};
+use super::operation::{Described, Operation};
 use super::{Http, Refusal};
+use crate::json::{Fields, Object, WrongField};
 use crate::lang::{ByLang, Lang};
 
-/// The message is none.
-const NO_TEXT: ByLang<&str> = ByLang {
-    tr: "message: bir metin bekleniyordu",
-    en: "message: a text was expected",
-};
-
 /// What `/send` answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Sent {
     sent: String,
     response: String,
 }
 
-/// The query of `/send`.
-#[derive(Debug, Deserialize)]
-pub(super) struct Params {
-    /// The language that the client reads.
-    lang: Option<String>,
+/// Something to be sent.
+#[derive(Debug, JsonSchema)]
+pub(super) struct Sending {
+    message: String,
 }
+
+impl FromBody for Sending {
+    const EXAMPLE: &str = r#"{"message":"Merhaba!"}"#;
+
+    fn read(object: &Object<'_>) -> Result<Self, Vec<WrongField>> {
+        let mut fields = Fields::new(object);
+        let message = fields.read("message");
+        fields.finish(Self { message })
+    }
+
+    fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// Why nothing was sent.
+#[derive(Debug)]
+pub(super) struct Unsent(Refusal);
 
 /// `GET /send/{message}`.
 pub(super) async fn by_get(
     State(http): State<Arc<Http>>,
-    message: Result<Path<String>, PathRejection>,
-    params: Result<Query<Params>, QueryRejection>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Json<Sent>, Refusal> {
-    http.check_write(&headers, &uri)?;
-    let lang = http.lang_of(&headers);
-    let Path(message) =
-        message.map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, NO_TEXT.of(lang)))?;
-    http.send(message, params.ok(), &headers)
+    Reader(reader): Reader,
+    _: Writer,
+    app: AppLang,
+    MessageOfPath(message): MessageOfPath,
+) -> Result<Json<Sent>, Unsent> {
+    http.check_size(&message, reader).map_err(Unsent)?;
+    http.send(message, app, reader)
 }
 
-/// `POST /send` with `{"message"}`, whatever the type of the body is said to be.
+/// `POST /send` with `{"message"}`.
 pub(super) async fn by_post(
     State(http): State<Arc<Http>>,
-    params: Result<Query<Params>, QueryRejection>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Sent>, Refusal> {
-    http.check_write(&headers, &uri)?;
-    let lang = http.lang_of(&headers);
-    let body = body.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(http.site.limits.max_message_size, lang),
-        status => Refusal::new(status, error.body_text()),
-    })?;
-    let message = message(&body, lang)?;
-    http.send(message, params.ok(), &headers)
-}
-
-fn message(body: &[u8], lang: Lang) -> Result<String, Refusal> {
-    const JSON: ByLang<&str> = ByLang {
-        tr: "Gövde JSON olmalı: {\"message\":\"…\"}",
-        en: "The body must be JSON: {\"message\":\"…\"}",
-    };
-    let body: Value =
-        from_slice(body).map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, JSON.of(lang)))?;
-    match body.get("message") {
-        Some(Value::String(message)) => Ok(message.clone()),
-        _ => Err(Refusal::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            NO_TEXT.of(lang),
-        )),
-    }
+    Reader(reader): Reader,
+    _: Writer,
+    app: AppLang,
+    Body(sending): Body<Sending>,
+) -> Result<Json<Sent>, Unsent> {
+    http.send(sending.message, app, reader)
 }
 
 impl Http {
-    fn check_write(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
-        let checked = self.write_access.check(headers, uri);
-        checked.map_err(|reason| {
-            Refusal::new(StatusCode::FORBIDDEN, reason.explain(self.lang_of(headers)))
-        })
-    }
-
     fn send(
         &self,
         message: String,
-        params: Option<Query<Params>>,
-        headers: &HeaderMap,
-    ) -> Result<Json<Sent>, Refusal> {
+        AppLang(app): AppLang,
+        reader: Lang,
+    ) -> Result<Json<Sent>, Unsent> {
         const NO_RELAY: ByLang<&str> = ByLang {
             tr: "WebSocket hatası: bu sunucuda relay uygulaması yok",
             en: "WebSocket error: this server has no relay",
@@ -104,18 +85,13 @@ impl Http {
             tr: "WebSocket hatası: relay yanıt vermeyecek biçimde ayarlanmış",
             en: "WebSocket error: the relay is set to give no receipt",
         };
-        let lang = self.lang_of(headers);
         let failed = |detail: ByLang<&'static str>| {
-            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, detail.of(lang))
+            let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, detail.of(reader));
+            Unsent(refusal.in_lang(reader))
         };
-        let max = self.site.limits.max_message_size;
-        if message.len() > max {
-            return Err(too_large(max, lang));
-        }
         let relay = self.relay.as_ref().ok_or_else(|| failed(NO_RELAY))?;
-        let asked = params.and_then(|Query(params)| Lang::asked(params.lang.as_deref()));
         let response = relay
-            .send(asked.unwrap_or(self.site.lang), &message)
+            .send(app, &message)
             .ok_or_else(|| failed(NO_RECEIPT))?;
         Ok(Json(Sent {
             sent: message,
@@ -124,46 +100,40 @@ impl Http {
     }
 }
 
-fn too_large(max: usize, lang: Lang) -> Refusal {
-    let detail = match lang {
-        Lang::Tr => format!("Mesaj çok büyük: en çok {max} bayt"),
-        Lang::En => format!("The message is too large: at most {max} bytes"),
-    };
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+impl IntoResponse for Unsent {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+impl Described for Unsent {
+    fn describe(operation: &mut Operation) {
+        operation.refuses([
+            StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::INTERNAL_SERVER_ERROR,
+        ]);
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::body::{Body, to_bytes};
-    use axum::http::Request;
-    use serde_json::json;
-    use tower::ServiceExt;
+    use axum::body::Body;
+    use axum::http::{HeaderValue, Request};
+    use serde_json::{Value, json};
 
-    use super::*;
     use crate::apps::Relay;
+    use crate::http::asking::{self, get, post as post_to};
     use crate::testing;
 
     async fn ask(relay: Option<Relay>, request: Request<Body>) -> (u16, Value) {
         let mut site = testing::site();
         site.limits.max_message_size = 10;
-        let http = Http::new(Arc::new(site), Vec::new(), relay.map(Arc::new), None);
-        let response = http.router().oneshot(request).await.expect("an answer");
-        let status = response.status().as_u16();
-        let body = to_bytes(response.into_body(), 10_000)
-            .await
-            .expect("a body");
-        (status, from_slice(&body).expect("JSON"))
+        let answer = asking::ask(&site, relay, request).await;
+        (answer.status, answer.json)
     }
 
     fn post(body: &str) -> Request<Body> {
-        let request = Request::post("/send").header("host", "localhost");
-        let body = Body::from(body.to_owned());
-        request.body(body).expect("a request")
-    }
-
-    fn get(path: &str) -> Request<Body> {
-        let request = Request::get(path).header("host", "localhost");
-        request.body(Body::empty()).expect("a request")
+        post_to("/send", body)
     }
 
     #[tokio::test]
@@ -189,11 +159,16 @@ mod tests {
 
     #[tokio::test]
     async fn without_an_answer_it_is_500_with_a_detail() {
-        for relay in [None, Some(Relay::without_receipt())] {
-            let (status, body) = ask(relay, get("/send/a")).await;
-            let detail = body["detail"].as_str().expect("a detail");
-            assert_eq!(status, 500);
-            assert!(detail.starts_with("WebSocket hatası: "), "{detail}");
+        for (accepted, start) in [("tr", "WebSocket hatası: "), ("en", "WebSocket error: ")] {
+            for relay in [None, Some(Relay::without_receipt())] {
+                let mut request = get("/send/a");
+                let accepted = HeaderValue::from_static(accepted);
+                request.headers_mut().insert("accept-language", accepted);
+                let (status, body) = ask(relay, request).await;
+                let detail = body["detail"].as_str().expect("a detail");
+                assert_eq!(status, 500);
+                assert!(detail.starts_with(start), "{detail}");
+            }
         }
     }
 
@@ -201,12 +176,12 @@ mod tests {
     async fn a_body_that_is_no_message_is_told_what_is_expected() {
         for (body, status, named) in [
             ("no json", 400, "message"),
-            ("{}", 422, "message"),
-            (r#"{"message":5}"#, 422, "message"),
-            ("[]", 422, "message"),
+            ("{}", 400, "message"),
+            (r#"{"message":5}"#, 400, "message"),
+            ("[]", 400, "object"),
             (r#"{"message":"12345678901"}"#, 413, "10"),
             (
-                &format!(r#"{{"message":"{}"}}"#, "x".repeat(2000)),
+                &format!(r#"{{"message":"{}"}}"#, "x".repeat(5000)),
                 413,
                 "10",
             ),
@@ -219,8 +194,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_may_have_six_times_the_limit_and_1_kib() {
-        let most = 6 * 10 + 1024;
+    async fn a_body_may_have_six_times_the_limit_and_4_kib() {
+        let most = 6 * 10 + 4096;
         for (len, status) in [(most - 1, 200), (most, 200), (most + 1, 413)] {
             let body = r#"{"message":"1234567890"}"#;
             let body = format!("{body}{}", " ".repeat(len - body.len()));
@@ -243,8 +218,9 @@ mod tests {
     #[tokio::test]
     async fn a_path_that_is_no_text_is_told_so() {
         let (status, answer) = ask(Some(Relay::default()), get("/send/%FF")).await;
-        let detail = json!({"detail": "message: bir metin bekleniyordu"});
-        assert_eq!((status, answer), (400, detail));
+        assert_eq!(status, 400);
+        let errors = json!([{"field": "message", "expected": "a text"}]);
+        assert_eq!(answer["errors"], errors);
     }
 
     #[tokio::test]

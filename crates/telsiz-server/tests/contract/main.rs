@@ -7,6 +7,8 @@ mod echo;
 mod envelope;
 mod harness;
 mod http;
+mod http_documents;
+mod http_rooms;
 mod lobby;
 mod numbered;
 mod relay;

@@ -36,7 +36,10 @@ async fn a_page_from_elsewhere_is_refused_with_403_that_says_what_to_set() {
         for foreign in ["https://example.com", "null"] {
             let reply = server.upgrade(path, &origin(foreign));
             assert_eq!(reply.status, 403, "{path}");
-            assert_eq!(reply.header("content-type"), Some("application/json"));
+            assert_eq!(
+                reply.header("content-type"),
+                Some("application/problem+json")
+            );
             let flag = format!("--allow-origin {foreign}");
             assert!(reply.detail().contains(&flag), "{}", reply.detail());
         }

@@ -1,0 +1,478 @@
+//! The rooms over HTTP: which there are, who is there, what was said, and saying something.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+use telsiz_hub::{Draft, Hub, Identity, Member, PublishError, ReadError, User};
+
+use super::body::{Body, FromBody};
+use super::extract::{Paging, Reader, Room, Writer};
+use super::operation::{Described, Operation};
+use super::told::{Borrows, Told};
+use super::{Http, Refusal};
+use crate::json::{Fields, Object, UserName, WrongField};
+use crate::lang::Lang;
+use crate::rooms::{HISTORY_PAGE, History, Key, LIST, MemberEntry, texts};
+use crate::timestamp::Iso;
+
+/// Who says what is published over HTTP.
+const CLIENT_ID: &str = "http";
+
+/// What it is called, unless it says so.
+const USERNAME: &str = "server";
+
+/// A page of the rooms.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct RoomsPage<'a> {
+    rooms: Vec<RoomMembers<'a>>,
+    page: usize,
+    /// At least 1.
+    total_pages: usize,
+}
+
+/// A room that somebody is in.
+#[derive(Debug, Serialize, JsonSchema)]
+struct RoomMembers<'a> {
+    room_id: &'a str,
+    /// How many users are there.
+    member_count: usize,
+    /// The first 500 users.
+    members: Vec<MemberEntry<'a>>,
+}
+
+/// Who is in a room.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Connected<'a> {
+    room_id: &'a str,
+    /// The first 500 connections.
+    members: Vec<Connection<'a>>,
+    /// How many connections are there.
+    count: usize,
+}
+
+/// A connection that is in a room.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Connection<'a> {
+    user_id: &'a str,
+    username: &'a str,
+    connected_at: Iso,
+    /// The rooms that this connection is in.
+    rooms: Vec<String>,
+}
+
+/// What was said in a room, as `rooms` tells it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Said<'a> {
+    /// A page of it, oldest first.
+    MessageHistory(History<'a>),
+}
+
+impl Borrows for RoomsPage<'_> {
+    type Whatever = RoomsPage<'static>;
+}
+
+impl Borrows for Connected<'_> {
+    type Whatever = Connected<'static>;
+}
+
+impl Borrows for Said<'_> {
+    type Whatever = Said<'static>;
+}
+
+/// Something to be said in a room.
+#[derive(Debug, JsonSchema)]
+pub(super) struct Saying {
+    message: String,
+    /// `server` if there is none.
+    username: Option<UserName>,
+    /// Makes saying it again harmless: at most 64 bytes, known in this room.
+    idempotency_key: Option<Key>,
+}
+
+impl FromBody for Saying {
+    const EXAMPLE: &str = r#"{"message":"Merhaba!","username":"Ayşe"}"#;
+
+    fn read(object: &Object<'_>) -> Result<Self, Vec<WrongField>> {
+        let mut fields = Fields::new(object);
+        let read = Self {
+            message: fields.read("message"),
+            username: fields.read("username"),
+            idempotency_key: fields.read("idempotency_key"),
+        };
+        fields.finish(read)
+    }
+
+    fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// Where what was said stands in the log of the room.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Stands {
+    epoch: String,
+    seq: u64,
+}
+
+/// `GET /rooms`.
+pub(super) async fn list(
+    State(http): State<Arc<Http>>,
+    Reader(lang): Reader,
+    paging: Paging<100, 1_000>,
+) -> Result<Told<RoomsPage<'static>>, Unread> {
+    let unread = |error| Unread(error, lang);
+    let hub = http.site.rooms.hub();
+    let Paging { page, per_page } = paging;
+    let skip = (page - 1).saturating_mul(per_page);
+    let (found, total) = hub
+        .rooms(skip, per_page)
+        .await
+        .map_err(|error| unread(error.into()))?;
+    let mut rooms = Vec::with_capacity(found.len());
+    for room in found {
+        match hub.users(Identity::Http, &room.name, LIST).await {
+            // Everybody may have left in the meantime.
+            Ok(listing) if listing.users == 0 => {}
+            Ok(listing) => rooms.push((room.name, listing.users, listing.members)),
+            Err(ReadError::Forbidden(_)) => {}
+            Err(error) => return Err(unread(error)),
+        }
+    }
+    let told = rooms.iter().map(|(name, users, members)| RoomMembers {
+        room_id: name.as_str(),
+        member_count: *users,
+        members: members
+            .iter()
+            .map(|member| MemberEntry::new(member))
+            .collect(),
+    });
+    Ok(Told::new(&RoomsPage {
+        rooms: told.collect(),
+        page,
+        total_pages: total.div_ceil(per_page).max(1),
+    }))
+}
+
+/// `GET /api/rooms/{room_id}/members`.
+pub(super) async fn members(
+    State(http): State<Arc<Http>>,
+    Reader(lang): Reader,
+    Room(room): Room,
+) -> Result<Told<Connected<'static>>, Unread> {
+    let unread = |error| Unread(error, lang);
+    let hub = http.site.rooms.hub();
+    let listing = hub
+        .members(Identity::Http, &room, LIST)
+        .await
+        .map_err(unread)?;
+    let mut members = Vec::with_capacity(listing.members.len());
+    for member in &listing.members {
+        let entry = connection(hub, member).await;
+        members.push(entry.map_err(unread)?);
+    }
+    Ok(Told::new(&Connected {
+        room_id: room.as_str(),
+        members,
+        count: listing.connections,
+    }))
+}
+
+async fn connection<'a>(hub: &Hub, member: &'a Member) -> Result<Connection<'a>, ReadError> {
+    let rooms = hub.rooms_of(member.connection).await?;
+    Ok(Connection {
+        user_id: &member.user.id,
+        username: &member.user.name,
+        connected_at: Iso(member.connected_at),
+        rooms: rooms.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// `GET /api/rooms/{room_id}/messages`.
+pub(super) async fn history(
+    State(http): State<Arc<Http>>,
+    Reader(lang): Reader,
+    Room(room): Room,
+    paging: Paging<{ HISTORY_PAGE.0 }, { HISTORY_PAGE.1 }>,
+) -> Result<Told<Said<'static>>, Unread> {
+    let hub = http.site.rooms.hub();
+    let Paging { page, per_page } = paging;
+    let found = hub
+        .history(Identity::Http, &room, page, per_page)
+        .await
+        .map_err(|error| Unread(error, lang))?;
+    let history = History::new(&room, page, &found);
+    Ok(Told::new(&Said::MessageHistory(history)))
+}
+
+/// `POST /api/rooms/{room_id}/messages`.
+pub(super) async fn say(
+    State(http): State<Arc<Http>>,
+    Reader(lang): Reader,
+    _: Writer,
+    Room(room): Room,
+    Body(saying): Body<Saying>,
+) -> Result<Json<Stands>, Unpublished> {
+    let name = saying.username.as_ref();
+    let name = name.map_or(USERNAME, |UserName(name)| name);
+    let draft = Draft {
+        user: User::new(CLIENT_ID, name),
+        text: saying.message,
+        key: saying.idempotency_key.and_then(Into::into),
+    };
+    let hub = http.site.rooms.hub();
+    let appended = hub
+        .publish(Identity::Http, &room, draft)
+        .await
+        .map_err(|error| Unpublished(error, lang))?;
+    Ok(Json(Stands {
+        epoch: appended.position.epoch.to_string(),
+        seq: appended.position.seq,
+    }))
+}
+
+/// Why something is not shown, to somebody who reads this language.
+#[derive(Debug)]
+pub(super) struct Unread(pub(super) ReadError, pub(super) Lang);
+
+impl IntoResponse for Unread {
+    fn into_response(self) -> Response {
+        let Self(error, lang) = self;
+        let status = match error {
+            ReadError::Forbidden(_) => StatusCode::FORBIDDEN,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let refusal = Refusal::new(status, texts::of_read_error(&error, lang));
+        refusal.in_lang(lang).into_response()
+    }
+}
+
+impl Described for Unread {
+    fn describe(operation: &mut Operation) {
+        operation.refuses([StatusCode::FORBIDDEN, StatusCode::SERVICE_UNAVAILABLE]);
+    }
+}
+
+/// Why something was not published, to somebody who reads this language.
+#[derive(Debug)]
+pub(super) struct Unpublished(PublishError, Lang);
+
+impl IntoResponse for Unpublished {
+    fn into_response(self) -> Response {
+        let Self(error, lang) = self;
+        let status = match error {
+            PublishError::Forbidden(_) => StatusCode::FORBIDDEN,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let refusal = Refusal::new(status, texts::of_publish_error(&error, lang)).in_lang(lang);
+        match error {
+            PublishError::Busy => refusal.header(header::RETRY_AFTER, "1"),
+            _ => refusal,
+        }
+        .into_response()
+    }
+}
+
+impl Described for Unpublished {
+    fn describe(operation: &mut Operation) {
+        operation.refuses([StatusCode::FORBIDDEN, StatusCode::SERVICE_UNAVAILABLE]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use telsiz_hub::{EngineError, Forbidden};
+
+    use super::*;
+    use crate::http::asking::{ask, get, post};
+    use crate::rules::Site;
+    use crate::testing;
+
+    const MESSAGES: &str = "/api/rooms/a/messages";
+
+    async fn say(site: &Site, body: &str) -> (u16, Value) {
+        let answer = ask(site, None, post(MESSAGES, body)).await;
+        (answer.status, answer.json)
+    }
+
+    async fn said(site: &Site, path: &str) -> Vec<Value> {
+        let history = ask(site, None, get(path)).await.json;
+        history["messages"].as_array().expect("messages").clone()
+    }
+
+    #[tokio::test]
+    async fn what_is_said_stands_in_the_history() {
+        let site = testing::site();
+        let (status, stands) = say(&site, r#"{"message":""}"#).await;
+        assert_eq!((status, &stands["seq"]), (200, &json!(1)));
+        let body = r#"{"message":"ğ","username":"Ayşe"}"#;
+        assert_eq!(say(&site, body).await.1["seq"], 2);
+        let said = said(&site, MESSAGES).await;
+        let told = |name: &str| said.iter().map(|m| m[name].clone()).collect::<Vec<_>>();
+        assert_eq!(told("type"), ["chat", "chat"]);
+        assert_eq!(told("room_id"), ["a", "a"]);
+        assert_eq!(told("client_id"), ["http", "http"]);
+        assert_eq!(told("username"), ["server", "Ayşe"]);
+        assert_eq!(told("message"), ["", "ğ"]);
+        assert_eq!(
+            told("epoch"),
+            [stands["epoch"].clone(), stands["epoch"].clone()]
+        );
+        assert_eq!(told("seq"), [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_key_makes_saying_it_again_harmless_in_its_room() {
+        let site = testing::site();
+        let body = r#"{"message":"x","idempotency_key":"k"}"#;
+        let first = say(&site, body).await;
+        let other_name = r#"{"message":"y","idempotency_key":"k","username":"z"}"#;
+        assert_eq!(say(&site, other_name).await, first);
+        assert_eq!(said(&site, MESSAGES).await.len(), 1);
+        let elsewhere = "/api/rooms/b/messages";
+        ask(&site, None, post(elsewhere, body)).await;
+        assert_eq!(said(&site, elsewhere).await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn page_1_is_the_newest_and_more_than_100_count_as_100() {
+        let site = testing::site();
+        for number in 1..=100 {
+            say(&site, &json!({ "message": number.to_string() }).to_string()).await;
+        }
+        for (query, first, last, count) in [
+            ("", 51, 100, 50),
+            ("?page=2", 1, 50, 50),
+            ("?page=2&per_page=30", 41, 70, 30),
+            ("?page=4&per_page=30", 1, 10, 10),
+            ("?per_page=99", 2, 100, 99),
+            ("?per_page=100", 1, 100, 100),
+            ("?per_page=101", 1, 100, 100),
+        ] {
+            let said = said(&site, &format!("{MESSAGES}{query}")).await;
+            let seqs = said.iter().map(|said| said["seq"].as_u64().unwrap_or(0));
+            let seqs: Vec<_> = seqs.collect();
+            assert_eq!(seqs, (first..=last).collect::<Vec<_>>(), "{query}");
+            assert_eq!(seqs.len(), count, "{query}");
+        }
+        let beyond = ask(&site, None, get(&format!("{MESSAGES}?page=3")))
+            .await
+            .json;
+        let expected = json!({
+            "type": "message_history", "room_id": "a", "page": 3, "total_pages": 2, "messages": [],
+        });
+        assert_eq!(beyond, expected);
+    }
+
+    #[tokio::test]
+    async fn every_field_that_is_wrong_is_named() {
+        let site = testing::site();
+        let long = "k".repeat(65);
+        let long = format!(r#"{{"message":"x","idempotency_key":"{long}"}}"#);
+        for (body, fields) in [
+            ("{}", vec!["message"]),
+            (r#"{"message":null}"#, vec!["message"]),
+            (r#"{"message":5,"username":5}"#, vec!["message", "username"]),
+            (r#"{"message":"x","username":"a\nb"}"#, vec!["username"]),
+            (
+                r#"{"message":"x","idempotency_key":""}"#,
+                vec!["idempotency_key"],
+            ),
+            (&long, vec!["idempotency_key"]),
+            ("[]", vec![""]),
+        ] {
+            let (status, problem) = say(&site, body).await;
+            assert_eq!(status, 400, "{body}");
+            let errors = problem["errors"].as_array().expect("errors").iter();
+            let named: Vec<_> = errors.map(|error| error["field"].clone()).collect();
+            assert_eq!(named, fields, "{body}");
+        }
+        let (status, problem) = say(&site, "{").await;
+        assert_eq!((status, &problem["errors"]), (400, &Value::Null));
+        assert!(said(&site, MESSAGES).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_room_that_cannot_be_is_named() {
+        let site = testing::site();
+        let (longest, too_long) = ("ğ".repeat(128), "ğ".repeat(129));
+        let encoded = |name: &str| name.replace('ğ', "%C4%9F");
+        for (name, status) in [
+            (encoded(&longest), 200),
+            (encoded(&too_long), 400),
+            ("%0A".to_owned(), 400),
+            ("%FF".to_owned(), 400),
+        ] {
+            for what in ["messages", "members"] {
+                let path = format!("/api/rooms/{name}/{what}");
+                let answer = ask(&site, None, get(&path)).await;
+                assert_eq!(answer.status, status, "{path}");
+                if status == 400 {
+                    assert_eq!(answer.json["errors"][0]["field"], "room_id");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_oversized_message_is_413() {
+        let mut site = testing::site();
+        site.limits.max_message_size = 10;
+        for (len, status) in [(9, 200), (10, 200), (11, 413), (10_000, 413)] {
+            let body = json!({ "message": "x".repeat(len) }).to_string();
+            assert_eq!(say(&site, &body).await.0, status, "{len}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_encoded_body_is_415() {
+        let mut request = post(MESSAGES, r#"{"message":"x"}"#);
+        let encoding = "gzip".parse().expect("a value");
+        request.headers_mut().insert("content-encoding", encoding);
+        let answer = ask(&testing::site(), None, request).await;
+        assert_eq!(answer.status, 415);
+        assert!(answer.detail().contains("Content-Encoding"));
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_stopped_is_503() {
+        let site = testing::site();
+        site.rooms.hub().engine().close().await;
+        for path in ["/ready", MESSAGES] {
+            let answer = ask(&site, None, get(path)).await;
+            assert_eq!(answer.status, 503, "{path}");
+            assert!(!answer.detail().is_empty());
+        }
+        assert_eq!(say(&site, r#"{"message":"x"}"#).await.0, 503);
+    }
+
+    #[test]
+    fn who_is_refused_learns_whether_to_try_again() {
+        let engine = || EngineError::Failed("the disk is full".into());
+        for (error, status, retry_after) in [
+            (PublishError::Busy, 503, Some("1")),
+            (PublishError::Engine(engine()), 503, None),
+            (PublishError::Forbidden(Forbidden), 403, None),
+        ] {
+            let response = Unpublished(error, Lang::En).into_response();
+            assert_eq!(response.status(), status);
+            let header = response.headers().get("retry-after");
+            assert_eq!(
+                header.map(|value| value.as_bytes()),
+                retry_after.map(str::as_bytes)
+            );
+        }
+        for (error, status) in [
+            (ReadError::Engine(engine()), 503),
+            (ReadError::Forbidden(Forbidden), 403),
+        ] {
+            assert_eq!(Unread(error, Lang::En).into_response().status(), status);
+        }
+    }
+}

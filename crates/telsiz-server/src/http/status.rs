@@ -1,0 +1,111 @@
+//! Whether the server is there: `/`, `/health` and `/ready`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::extract::Reader;
+use super::operation::{Described, Operation, schema_of};
+use super::{Http, Refusal, page};
+use crate::lang::{ByLang, Lang};
+
+/// What `/` answers to programs.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Running {
+    message: &'static str,
+    connected_clients: usize,
+}
+
+/// What `/` answers: a page to browsers, JSON to programs.
+#[derive(Debug)]
+pub(super) struct Root(Response);
+
+/// Whether the server is well, or ready.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Status {
+    status: &'static str,
+}
+
+/// The server is not ready.
+#[derive(Debug)]
+pub(super) struct NotReady(Refusal);
+
+/// `GET /`.
+pub(super) async fn root(
+    State(http): State<Arc<Http>>,
+    Reader(lang): Reader,
+    headers: HeaderMap,
+) -> Root {
+    const RUNNING: ByLang<&str> = ByLang {
+        tr: "WebSocket Sunucusu Çalışıyor",
+        en: "WebSocket Server Is Running",
+    };
+    let mut response = match page::is_asked_for(&headers) {
+        true => page::page(lang, &http.apps),
+        false => Json(Running {
+            message: RUNNING.of(http.site.lang),
+            connected_clients: http.site.connections.number(),
+        })
+        .into_response(),
+    };
+    let vary = HeaderValue::from_static("accept, accept-language");
+    response.headers_mut().append(header::VARY, vary);
+    Root(response)
+}
+
+/// `GET /health`.
+pub(super) async fn health() -> Json<Status> {
+    Json(Status { status: "ok" })
+}
+
+/// `GET /ready`: whether what is said can be stored. The server listens last, and a stop closes the
+/// port first.
+pub(super) async fn ready(
+    State(http): State<Arc<Http>>,
+    Reader(lang): Reader,
+) -> Result<Json<Status>, NotReady> {
+    let ready = http.site.rooms.hub().engine().ready();
+    ready.map_err(|error| {
+        let detail = match lang {
+            Lang::Tr => format!("Sunucu hazır değil: {error}"),
+            Lang::En => format!("The server is not ready: {error}"),
+        };
+        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+        NotReady(refusal.in_lang(lang))
+    })?;
+    Ok(Json(Status { status: "ready" }))
+}
+
+impl IntoResponse for Root {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl Described for Root {
+    fn describe(operation: &mut Operation) {
+        operation.answers("application/json", schema_of::<Running>);
+        operation.answers("text/html", schema_of::<String>);
+    }
+}
+
+impl IntoResponse for NotReady {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+impl Described for NotReady {
+    fn describe(operation: &mut Operation) {
+        operation.refuses([StatusCode::SERVICE_UNAVAILABLE]);
+    }
+}
+
+impl Described for HeaderMap {
+    fn describe(_: &mut Operation) {}
+}
