@@ -15,9 +15,9 @@ pub(crate) use self::said::{Chat, History, MemberEntry};
 pub(crate) use self::seats::Seats;
 
 mod arrival;
+mod asked;
 #[cfg(test)]
 mod at_scale;
-mod asked;
 mod clients;
 mod dialect;
 mod outlet;
