@@ -162,8 +162,8 @@ impl<O: Outlet> Seat<O> {
     }
 
     /// Starts to join the same room again, as [`Worker::join`], without leaving it in the eyes
-    /// of others. Without `since` it goes on where it was: what is delivered to others meanwhile
-    /// is neither lost nor doubled.
+    /// of others. Without `since` it goes on where it was, if the log still has what follows: what
+    /// is delivered to others meanwhile is neither lost nor doubled.
     ///
     /// # Errors
     ///

@@ -49,7 +49,7 @@ fn on(is_durable: bool) -> fn(Arc<Random>) -> Box<dyn Storage> {
 
 #[test]
 fn whoever_is_in_a_room_gets_everything_once_and_in_order() {
-    let cases = number("TELSIZ_CASES").unwrap_or(2000);
+    let cases = number("TELSIZ_CASES").unwrap_or(3000);
     let seed = number("TELSIZ_SEED").unwrap_or_else(rand_seed);
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());

@@ -727,6 +727,10 @@ impl Attempt {
             .read(&self.room, u64::MAX, 0)
             .await;
         let Ok(slice) = read else {
+            // Nobody knows then whether it could go on where it was.
+            if !is_first && !recovered {
+                lock(&self.record).or_behind = Some(position.seq);
+            }
             return;
         };
         let could = |since: &Position| slice.reaches_back_to(since) && since.seq <= position.seq;
