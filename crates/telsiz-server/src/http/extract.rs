@@ -259,7 +259,7 @@ mod tests {
             ("?page=-1", vec!["page"]),
             ("?page=1.5", vec!["page"]),
             ("?page=", vec!["page"]),
-            ("?page=99999999999999999999", vec!["page"]),
+            ("?page=9007199254740992", vec!["page"]),
             ("?per_page=x", vec!["per_page"]),
             ("?page=%FF&per_page=0", vec!["page", "per_page"]),
             ("?page=1&page=x", vec!["page"]),
@@ -274,7 +274,7 @@ mod tests {
         }
         for query in [
             "?page=1",
-            "?page=18446744073709551615",
+            "?page=9007199254740991",
             "?page=x&page=1",
             "?x=y",
         ] {

@@ -30,17 +30,49 @@ impl Field for Key {
     }
 }
 
-/// A whole number from 1.
+/// A whole number from 1 to [`MOST`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
-pub(crate) struct Number(#[schemars(range(min = 1))] pub(crate) usize);
+pub(crate) struct Number(#[schemars(range(min = 1, max = MOST))] pub(crate) usize);
+
+/// The greatest whole number that all readers of JSON agree on (RFC 7493, section 2.2).
+const MOST: u64 = (1 << 53) - 1;
 
 impl Field for Number {
     fn read(value: Option<&str>) -> Result<Self, Expected> {
         let number = value.and_then(|value| serde_json::from_str(value).ok());
-        let number = number.filter(|number| *number > 0);
+        let number = number.filter(|number| (1..=MOST).contains(number));
+        let number = number.and_then(|number| usize::try_from(number).ok());
         number.map(Self).ok_or(Expected::Other(ByLang {
-            tr: "1 ya da daha büyük bir tam sayı",
-            en: "a whole number from 1",
+            tr: "1 ile 9007199254740991 arasında bir tam sayı",
+            en: "a whole number from 1 to 9007199254740991",
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_one_that_can_be_counted_with() {
+        for (value, valid) in [
+            ("0", false),
+            ("1", true),
+            ("2", true),
+            ("9007199254740990", true),
+            ("9007199254740991", true),
+            ("9007199254740992", false),
+            ("1.0", false),
+            ("-1", false),
+            ("x", false),
+        ] {
+            assert_eq!(Number::read(Some(value)).is_ok(), valid, "{value}");
+        }
+        let expected = Number::read(Some("0")).expect_err("wrong");
+        assert!(
+            expected
+                .of(crate::lang::Lang::En)
+                .ends_with(&MOST.to_string())
+        );
     }
 }
