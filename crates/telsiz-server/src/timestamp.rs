@@ -14,7 +14,7 @@ pub(crate) fn told(time: Timestamp) -> String {
     format!("{time:.3}")
 }
 
-/// A time of the hub, which is told so.
+/// A time in UTC, with milliseconds and `Z`.
 #[derive(Clone, Copy, Debug, JsonSchema)]
 #[schemars(with = "String", extend("format" = "date-time"))]
 pub(crate) struct Iso(pub(crate) telsiz_hub::Timestamp);

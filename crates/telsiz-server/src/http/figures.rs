@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::Http;
 use super::extract::Reader;
 use super::operation::{Described, Operation, schema_of};
-use super::rooms::Unread;
+use super::rooms::Unavailable;
 
 /// How many rooms are listed at most.
 const ROOMS: usize = 1_000;
@@ -34,9 +34,9 @@ pub(super) struct Stats {
 pub(super) async fn stats(
     State(http): State<Arc<Http>>,
     Reader(lang): Reader,
-) -> Result<Json<Stats>, Unread> {
+) -> Result<Json<Stats>, Unavailable> {
     let rooms = http.site.rooms.hub().rooms(0, ROOMS).await;
-    let (rooms, total_rooms) = rooms.map_err(|error| Unread(error.into(), lang))?;
+    let (rooms, total_rooms) = rooms.map_err(|error| Unavailable(error, lang))?;
     let connections = |room: telsiz_hub::RoomSummary| (room.name.to_string(), room.connections);
     Ok(Json(Stats {
         total_connections: http.site.connections.number(),
@@ -53,9 +53,9 @@ pub(super) struct Exposition(String);
 pub(super) async fn metrics(
     State(http): State<Arc<Http>>,
     Reader(lang): Reader,
-) -> Result<Exposition, Unread> {
+) -> Result<Exposition, Unavailable> {
     let rooms = http.site.rooms.hub().rooms(0, 0).await;
-    let (_, rooms) = rooms.map_err(|error| Unread(error.into(), lang))?;
+    let (_, rooms) = rooms.map_err(|error| Unavailable(error, lang))?;
     let messages = http.site.connections.traffic().counts();
     let mut exposition = Exposition(String::new());
     exposition.add(

@@ -92,7 +92,7 @@ impl Schemas {
             json!({
                 "in": parameter.place,
                 "name": parameter.name,
-                "description": parameter.about.of(lang),
+                "description": parameter.about.get(lang),
                 "required": parameter.place == "path",
                 "schema": Value::from((parameter.schema)(&mut self.sent)),
             })

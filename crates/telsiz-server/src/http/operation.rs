@@ -36,7 +36,7 @@ pub(super) struct Operation {
 pub(super) struct Parameter {
     pub(super) place: &'static str,
     pub(super) name: &'static str,
-    pub(super) about: ByLang<&'static str>,
+    pub(super) about: ByLang<String>,
     pub(super) schema: SchemaOf,
     pub(super) example: &'static str,
 }

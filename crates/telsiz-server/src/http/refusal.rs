@@ -26,7 +26,7 @@ pub(crate) struct Refusal {
 /// What was wrong.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Problem<'a> {
-    /// The status says what kind of error it is.
+    /// Always `about:blank`: the status says what kind of error it is.
     r#type: &'static str,
     /// What the status means.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
-use telsiz_hub::{Draft, Hub, Identity, Member, PublishError, ReadError, User};
+use telsiz_hub::{Draft, EngineError, Hub, Identity, Member, PublishError, ReadError, User};
 
 use super::body::{Body, FromBody};
 use super::extract::{Paging, Reader, Room, Writer};
@@ -125,23 +125,21 @@ pub(super) async fn list(
     State(http): State<Arc<Http>>,
     Reader(lang): Reader,
     paging: Paging<100, 1_000>,
-) -> Result<Told<RoomsPage<'static>>, Unread> {
-    let unread = |error| Unread(error, lang);
+) -> Result<Told<RoomsPage<'static>>, Unavailable> {
+    let unavailable = |error| Unavailable(error, lang);
     let hub = http.site.rooms.hub();
     let Paging { page, per_page } = paging;
     let skip = (page - 1).saturating_mul(per_page);
-    let (found, total) = hub
-        .rooms(skip, per_page)
-        .await
-        .map_err(|error| unread(error.into()))?;
+    let (found, total) = hub.rooms(skip, per_page).await.map_err(unavailable)?;
     let mut rooms = Vec::with_capacity(found.len());
     for room in found {
         match hub.users(Identity::Http, &room.name, LIST).await {
             // Everybody may have left in the meantime.
             Ok(listing) if listing.users == 0 => {}
             Ok(listing) => rooms.push((room.name, listing.users, listing.members)),
-            Err(ReadError::Forbidden(_)) => {}
-            Err(error) => return Err(unread(error)),
+            Err(ReadError::Engine(error)) => return Err(unavailable(error)),
+            // Who is there is not for everybody to see.
+            Err(_) => {}
         }
     }
     let told = rooms.iter().map(|(name, users, members)| RoomMembers {
@@ -236,9 +234,25 @@ pub(super) async fn say(
     }))
 }
 
+/// Nothing can be shown now, which somebody is told who reads this language.
+#[derive(Debug)]
+pub(super) struct Unavailable(pub(super) EngineError, pub(super) Lang);
+
+impl IntoResponse for Unavailable {
+    fn into_response(self) -> Response {
+        Unread(self.0.into(), self.1).into_response()
+    }
+}
+
+impl Described for Unavailable {
+    fn describe(operation: &mut Operation) {
+        operation.refuses([StatusCode::SERVICE_UNAVAILABLE]);
+    }
+}
+
 /// Why something is not shown, to somebody who reads this language.
 #[derive(Debug)]
-pub(super) struct Unread(pub(super) ReadError, pub(super) Lang);
+pub(super) struct Unread(ReadError, Lang);
 
 impl IntoResponse for Unread {
     fn into_response(self) -> Response {
@@ -287,7 +301,7 @@ impl Described for Unpublished {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use telsiz_hub::{EngineError, Forbidden};
+    use telsiz_hub::Forbidden;
 
     use super::*;
     use crate::http::asking::{ask, get, post};
@@ -444,7 +458,7 @@ mod tests {
     async fn an_engine_that_stopped_is_503() {
         let site = testing::site();
         site.rooms.hub().engine().close().await;
-        for path in ["/ready", MESSAGES] {
+        for path in ["/ready", "/rooms", "/api/stats", "/metrics", MESSAGES] {
             let answer = ask(&site, None, get(path)).await;
             assert_eq!(answer.status, 503, "{path}");
             assert!(!answer.detail().is_empty());

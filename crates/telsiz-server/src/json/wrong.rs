@@ -38,7 +38,7 @@ pub(crate) enum Expected {
     Other(ByLang<&'static str>),
 }
 
-/// A [`WrongField`] as it is told: `{"field","expected"}`.
+/// A field that is not as it should be.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub(crate) struct ToldField {
     /// Its name; empty for the whole message.

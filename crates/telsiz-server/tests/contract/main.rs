@@ -8,6 +8,7 @@ mod envelope;
 mod harness;
 mod http;
 mod http_documents;
+mod http_page;
 mod http_rooms;
 mod lobby;
 mod numbered;

@@ -125,7 +125,7 @@ fn write_operation(
             example,
             ..
         } = parameter;
-        let about = parameter.about.of(lang);
+        let about = parameter.about.get(lang);
         let required = if *place == "path" { " required" } else { "" };
         writeln!(
             page,
