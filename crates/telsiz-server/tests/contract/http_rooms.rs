@@ -179,3 +179,26 @@ async fn an_oversized_message_is_413_and_the_largest_is_not() {
         assert_eq!(reply.status, status, "{len}");
     }
 }
+
+#[tokio::test]
+async fn a_page_of_rooms_has_at_most_1000_and_so_have_the_figures() {
+    let server = Server::start("--rate-limit off");
+    let mut client = server.open("/ws/s").await;
+    for number in 1..=1_001 {
+        let ask = json!({"type": "join_room", "room_id": format!("{number:04}")});
+        client.send(ask.to_string()).await;
+        heard(&mut client, "system").await;
+    }
+    for (per_page, pages, count) in [(999, 2, 999), (1_000, 2, 1_000), (1_001, 2, 1_000)] {
+        let page = server.get(&format!("/rooms?per_page={per_page}")).json();
+        let rooms = page["rooms"].as_array().expect("rooms");
+        assert_eq!((&page["total_pages"], rooms.len()), (&json!(pages), count));
+    }
+    let last = server.get("/rooms?per_page=1000&page=2").json();
+    assert_eq!(last["rooms"][0]["room_id"], "1001");
+    let usual = server.get("/rooms").json();
+    assert_eq!(usual["rooms"].as_array().expect("rooms").len(), 100);
+    let figures = server.get("/api/stats").json();
+    assert_eq!(figures["total_rooms"], 1_001);
+    assert_eq!(figures["rooms"].as_object().expect("rooms").len(), 1_000);
+}
