@@ -20,8 +20,8 @@ def serve(request):
     """Starts servers: `serve("echo", "--max-fragments", "4")`. They end with the test."""
     servers = request.node.telsiz_servers = []
 
-    def start(*arguments: str, tls: bool = False) -> Server:
-        servers.append(Server(*arguments, tls=tls))
+    def start(*arguments: str, **options) -> Server:
+        servers.append(Server(*arguments, **options))
         return servers[-1]
 
     yield start

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import resource
 import signal
 import socket
 import ssl
@@ -22,18 +23,26 @@ PATIENCE = 15
 
 
 class Server:
-    """One server process on a free port of loopback, in a folder of its own."""
+    """One server process on a free port of loopback, in a folder of its own.
 
-    def __init__(self, *arguments: str, tls: bool = False) -> None:
+    With `largest_file` it cannot write files of more bytes, as if its disk were full."""
+
+    def __init__(self, *arguments: str, tls: bool = False, largest_file: int | None = None) -> None:
         self.tls = tls
         self.port = free_port()
         self.folder = tempfile.TemporaryDirectory(prefix="telsiz-test-")
-        command = [BINARY, "serve", *arguments, "--listen", f"127.0.0.1:{self.port}"]
+        self.command = [BINARY, "serve", *arguments, "--listen", f"127.0.0.1:{self.port}"]
         if tls:
-            command += ["--tls-cert", str(CERTIFICATES / "server.pem"), "--tls-key", str(CERTIFICATES / "server.key")]
+            self.command += ["--tls-cert", str(CERTIFICATES / "server.pem"), "--tls-key", str(CERTIFICATES / "server.key")]
         self.log = open(pathlib.Path(self.folder.name) / "log", "w+b")
+        self.largest_file = largest_file
+        self.start()
+
+    def start(self) -> None:
+        """Starts the process, or another one like it in its place."""
         self.process = subprocess.Popen(
-            command,
+            self.command,
+            preexec_fn=self._limit_files if self.largest_file else None,
             cwd=self.folder.name,
             env={name: value for name, value in os.environ.items() if not name.startswith("TELSIZ_")},
             stdin=subprocess.DEVNULL,
@@ -41,6 +50,10 @@ class Server:
             stderr=subprocess.STDOUT,
         )
         self._wait_until_it_listens()
+
+    def _limit_files(self) -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.largest_file, self.largest_file))
 
     def _wait_until_it_listens(self) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -86,6 +99,11 @@ class Server:
 
     def stopped(self) -> int:
         return self.process.wait(PATIENCE)
+
+    def stop(self) -> None:
+        """Stops the process as it should be."""
+        self.terminate()
+        self.stopped()
 
     def close(self) -> None:
         self.vanish()
