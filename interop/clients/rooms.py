@@ -106,8 +106,12 @@ class Member(JsonClient):
         assert timeless(await self.next()) == line
 
     async def join(self, room):
+        """Joins. When the ping behind that is answered, all know of it."""
         await self.send({"type": "join_room", "room_id": room})
+        await self.send({"type": "ping"})
         await self.is_told(room, self.say["you_joined"].format(room))
+        while (message := await super().next()) != {"type": "pong"}:
+            self.kept.append(message)
 
     async def hears_nothing(self) -> None:
         assert self.kept == []

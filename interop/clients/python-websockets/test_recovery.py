@@ -84,6 +84,7 @@ class Talker:
                     self.log.append(message["message"])
                     self.world.tell()
                 elif message["type"] == "ok":
+                    self.acknowledged[self.to_say.pop(0)] = message["epoch"], message["seq"]
                     answers.put_nowait(message)
                 else:
                     assert message["type"] == "system", message
@@ -96,9 +97,7 @@ class Talker:
             await self.world.until(self.world.may_publish)
             text = self.to_say[0]
             await member.send({"type": "chat", **ROOM, "message": text, "idempotency_key": text[:20], "id": 0})
-            answer = await answers.get()
-            self.acknowledged[text] = answer["epoch"], answer["seq"]
-            self.to_say.pop(0)
+            await answers.get()
 
 
 @pytest.mark.timeout(300)
