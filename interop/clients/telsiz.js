@@ -29,18 +29,20 @@ class Server {
     server.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'telsiz-test-'));
     server.log = path.join(server.folder, 'log');
     const certificate = ['--tls-cert', file('server.pem'), '--tls-key', file('server.key')];
-    const log = fs.openSync(server.log, 'w');
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TELSIZ_')));
-    server.process = spawn(
-      BINARY,
-      ['serve', ...args, '--listen', `127.0.0.1:${server.port}`, ...(tls ? certificate : [])],
-      { cwd: server.folder, env, stdio: ['ignore', log, log] },
-    );
-    fs.closeSync(log);
-    server.exited = once(server.process, 'exit');
-    server.exited.catch(() => {});
-    await server.listens();
+    server.args = ['serve', ...args, '--listen', `127.0.0.1:${server.port}`, ...(tls ? certificate : [])];
+    await server.again();
     return server;
+  }
+
+  /** Starts the process, or another one like it in its place. */
+  async again() {
+    const log = fs.openSync(this.log, 'a');
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TELSIZ_')));
+    this.process = spawn(BINARY, this.args, { cwd: this.folder, env, stdio: ['ignore', log, log] });
+    fs.closeSync(log);
+    this.exited = once(this.process, 'exit');
+    this.exited.catch(() => {});
+    await this.listens();
   }
 
   async listens() {

@@ -4,6 +4,8 @@
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { LARGE, MIB, serverOf } = require('../telsiz.js');
+const { Client } = require('../npm-ws/client.js');
+const { json } = require('../npm-ws/rooms.js');
 const { Browser } = require('./browser.js');
 
 let browser;
@@ -143,6 +145,37 @@ test('two pages talk through relay, broadcast and numbered', async (t) => {
   assert.equal(await next(second, 'chat'), '[1] merhaba');
   await second.close();
   assert.equal(await next(first, 'chat'), 'User 2 left');
+});
+
+test('a page with rooms and a client of room are in one room, and the page finds it again', async (t) => {
+  const server = await serverOf(t)();
+  const page = await browser.page(t);
+  const rooms = server.url('/ws/u1?username=Ay%C5%9Fe');
+  assert.equal(await page.evaluate((url) => window.openSocket('a', url), rooms), 'open');
+  const asked = async (message) => JSON.parse(await ask(page, 'a', JSON.stringify(message)));
+  const heard = async () => JSON.parse(await next(page, 'a'));
+  assert.equal((await asked({ type: 'join_room', room_id: 'genel' })).message, "'genel' odasına katıldınız");
+
+  const client = await Client.open(t, server, '/ws/chat/genel?user_id=u2&username=Ahmet');
+  assert.equal((await json(client)).type, 'user_joined');
+  assert.deepEqual((await json(client)).members.sort(), ['u1', 'u2']);
+  assert.equal((await heard()).message, 'Ahmet odaya katıldı');
+  client.send('Merhaba!');
+  assert.equal((await json(client)).content, 'Merhaba!');
+  const first = await heard();
+  assert.deepEqual([first.type, first.client_id, first.message], ['chat', 'u2', 'Merhaba!']);
+  const second = await asked({ type: 'chat', room_id: 'genel', message: '📻' });
+  assert.equal(second.username, 'Ayşe');
+  const { content, user_id } = await json(client);
+  assert.deepEqual([content, user_id], ['📻', 'u1']);
+
+  await server.vanish();
+  assert.equal((await close(page, 'a')).code, 1006);
+  await server.again();
+  assert.equal(await page.evaluate((url) => window.openSocket('a', url), rooms), 'open');
+  const since = { epoch: first.epoch, seq: first.seq };
+  assert.equal((await asked({ type: 'join_room', room_id: 'genel', since })).type, 'system');
+  assert.deepEqual(await heard(), second);
 });
 
 test('a page reads JSON from typed', async (t) => {
