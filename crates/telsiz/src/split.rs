@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use telsiz_proto::{CloseCode, CloseFrame, Message, Outcome, Outgoing, State};
+use telsiz_proto::{CloseCode, CloseFrame, Message, Outcome, Outgoing, Prepared, State};
 
 use crate::error::{Error, PingError, TrySendError};
 use crate::finish::finish;
@@ -206,6 +206,22 @@ impl<S: Io> Sender<S> {
     pub fn try_send(&self, message: impl Into<Outgoing>) -> Result<(), TrySendError> {
         // What is refused now, the receiver writes when it can be.
         self.attempt(message.into(), Link::try_send)
+    }
+
+    /// Queues messages and writes what the transport takes at once, all of them
+    /// together. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send`](Self::try_send), of the first one that was not queued; those
+    /// behind it were not either.
+    pub fn try_send_all(&self, messages: &[Prepared]) -> Result<(), TrySendError> {
+        let sent = self.shared.with(|link, cx| link.try_send_all(messages, cx));
+        match (sent, messages.first()) {
+            (Some(sent), _) => sent,
+            (None, Some(first)) => Err(TrySendError::Closed(first.into())),
+            (None, None) => Ok(()),
+        }
     }
 
     /// Queues a message, to be written together with others. Never waits.

@@ -11,7 +11,7 @@ use common::poll::Count;
 use common::server::Running;
 use common::{client, noise, pipe, soon};
 use telsiz::{
-    CloseCode, Error, Message, PingError, Prepared, Sender, State, TrySendError, Upgrade,
+    CloseCode, Error, Message, Outgoing, PingError, Prepared, Sender, State, TrySendError, Upgrade,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -468,4 +468,77 @@ async fn a_prepared_message_that_is_written_in_parts_arrives_whole() {
     let left = sender.backlog();
     assert!(0 < left && left < LEN, "{left}");
     assert!(soon(ws.recv()).await.unwrap() == Some(message));
+}
+
+/// More than one write takes, some of which go alone.
+fn several(count: usize) -> Vec<Prepared> {
+    let sizes = [5, 200, 0, 70_000, 300, 126, 40_000, 30_000].iter().cycle();
+    let sizes = sizes.take(count).enumerate();
+    sizes
+        .map(|(seed, len)| Prepared::new(noise(*len, seed as u64)))
+        .collect()
+}
+
+#[tokio::test]
+async fn prepared_messages_that_are_sent_together_arrive_whole_and_in_order() {
+    // More than the kernel takes at once.
+    const COUNT: usize = 1_000;
+    let (join, mut joined) = mpsc::unbounded_channel();
+    let server = Running::start(|serve| {
+        let serve = serve.write_buffer(64 * 1024 * 1024);
+        serve.fallback(move |request: Upgrade| {
+            let join = join.clone();
+            async move {
+                let (mut receiver, sender) = request.accept().await?.split();
+                join.send(sender).unwrap();
+                receiver.recv().await
+            }
+        })
+    })
+    .await;
+    let mut ws = server.connect("/").await;
+    let sender: Sender = soon(joined.recv()).await.unwrap();
+    let messages = several(COUNT);
+    sender.try_send_all(&messages[..3]).unwrap();
+    assert_eq!(sender.backlog(), 0, "they were written at once");
+    sender.try_send_all(&messages[3..]).unwrap();
+    assert!(sender.backlog() > 0, "they were not all written at once");
+    for message in &messages {
+        let came = soon(ws.recv()).await.unwrap();
+        assert!(came.as_ref() == Some(message.message()));
+    }
+}
+
+#[tokio::test]
+async fn a_client_masks_each_of_the_messages_that_are_sent_together() {
+    let (ws, mut peer) = pipe(7, client().write_buffer(1024 * 1024)).await;
+    let (mut receiver, sender) = ws.split();
+    let _receiving = tokio::spawn(async move { receiver.recv().await });
+    let messages = several(20);
+    sender.try_feed("first").unwrap();
+    sender.try_send_all(&messages).unwrap();
+    assert_eq!(soon(peer.frame()).await, Frame::text("first"));
+    for message in &messages {
+        let came = soon(peer.frame()).await.payload;
+        assert!(came == message.message().as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn messages_that_are_sent_together_are_refused_from_the_first_that_has_no_room() {
+    let (ws, _peer) = pipe(4096, client().write_buffer(100)).await;
+    let (receiver, sender) = ws.split();
+    let large = Prepared::new("x".repeat(70_000));
+    let messages = [large.clone(), Prepared::new("second"), large];
+    let refused = sender.try_send_all(&messages);
+    assert!(matches!(
+        refused,
+        Err(TrySendError::Full(Outgoing::Prepared(message))) if *message.message() == Message::from("second")
+    ));
+    drop(receiver);
+    assert!(matches!(
+        sender.try_send_all(&messages),
+        Err(TrySendError::Closed(_))
+    ));
+    assert!(sender.try_send_all(&[]).is_ok());
 }

@@ -48,6 +48,11 @@ impl Wanted {
         index < Self::MOST && self.0 & (1 << index) != 0
     }
 
+    /// Whether all of `count` events are meant.
+    pub fn is_all(self, count: usize) -> bool {
+        self == Self::all(count)
+    }
+
     /// Whether no event is meant.
     pub fn is_empty(self) -> bool {
         self.0 == 0
@@ -63,12 +68,13 @@ mod tests {
         for count in [0, 1, 63, 64] {
             let mut wanted = Wanted::all(count);
             assert_eq!(wanted.is_empty(), count == 0);
+            assert!(wanted.is_all(count));
             for index in 0..80 {
                 assert_eq!(wanted.has(index), index < count, "{index} of {count}");
             }
             for index in 0..count {
                 wanted.leave_out(index);
-                assert!(!wanted.has(index));
+                assert!(!wanted.has(index) && !wanted.is_all(count));
             }
             assert!(wanted.is_empty());
         }

@@ -39,12 +39,22 @@ type Tongue = (&'static Dialect, Lang);
 pub(crate) struct Outlet<S: Io = Transport> {
     room: Option<RoomName>,
     /// The events of the room in each tongue that was asked for.
-    rendered: Vec<(Tongue, Vec<Option<Prepared>>)>,
+    rendered: Vec<Rendered>,
     /// Whether there is nothing to gather.
     alone: bool,
     /// Those who have something to be written.
     gathered: Vec<Sender<S>>,
     traffic: Traffic,
+}
+
+/// Events of a room in a tongue.
+#[derive(Debug)]
+struct Rendered {
+    tongue: Tongue,
+    /// Of each event, if it is told.
+    messages: Vec<Option<Prepared>>,
+    /// All of them, if none may be lost: then they are sent together.
+    together: Option<Vec<Prepared>>,
 }
 
 impl<S: Io> Line<S> {
@@ -75,21 +85,38 @@ impl<S: Io> Outlet<S> {
     }
 }
 
+impl Rendered {
+    fn new(room: &RoomName, events: &[Event], tongue: Tongue) -> Self {
+        let (dialect, lang) = tongue;
+        let render = |event| (dialect.render)(room, event, lang).map(Prepared::new);
+        let messages: Vec<_> = events.iter().map(render).collect();
+        let may_be_lost = events
+            .iter()
+            .any(|event| matches!(event, Event::Ephemeral(_)));
+        Self {
+            tongue,
+            together: match may_be_lost {
+                true => None,
+                false => messages.iter().cloned().collect(),
+            },
+            messages,
+        }
+    }
+}
+
 /// The events in a tongue: there since it was asked for first.
 fn rendered<'a>(
-    known: &'a mut Vec<(Tongue, Vec<Option<Prepared>>)>,
+    known: &'a mut Vec<Rendered>,
     room: &RoomName,
     events: &[Event],
     tongue: Tongue,
-) -> &'a [Option<Prepared>] {
-    let place = known.iter().position(|(known, _)| *known == tongue);
+) -> &'a Rendered {
+    let place = known.iter().position(|known| known.tongue == tongue);
     let place = place.unwrap_or_else(|| {
-        let (dialect, lang) = tongue;
-        let render = |event| (dialect.render)(room, event, lang).map(Prepared::new);
-        known.push((tongue, events.iter().map(render).collect()));
+        known.push(Rendered::new(room, events, tongue));
         known.len() - 1
     });
-    &known[place].1
+    &known[place]
 }
 
 impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
@@ -106,9 +133,19 @@ impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
             return;
         };
         let sender = &line.sender;
-        let messages = rendered(&mut self.rendered, room, events, line.tongue);
+        let rendered = rendered(&mut self.rendered, room, events, line.tongue);
+        if let Some(together) = &rendered.together
+            && self.alone
+            && wanted.is_all(events.len())
+        {
+            let count = together.len() as u64;
+            return match sender.try_send_all(together) {
+                Ok(()) => self.traffic.sent(count),
+                Err(error) => cut_off(sender, &error),
+            };
+        }
         let mut fed = 0;
-        for (index, (event, message)) in events.iter().zip(messages).enumerate() {
+        for (index, (event, message)) in events.iter().zip(&rendered.messages).enumerate() {
             let Some(message) = message else {
                 continue;
             };
@@ -116,22 +153,9 @@ impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
             if !wanted.has(index) || (may_be_lost && sender.backlog() > PILE) {
                 continue;
             }
-            let is_all = self.alone && events.len() == 1;
-            let fate = match is_all {
-                true => sender.try_send(message),
-                false => sender.try_feed(message),
-            };
-            match fate {
+            match sender.try_feed(message) {
                 Ok(()) => fed += 1,
-                Err(TrySendError::Full(_)) => {
-                    sender.close(close::TOO_SLOW);
-                    return;
-                }
-                Err(_) => return,
-            }
-            if is_all {
-                self.traffic.sent(1);
-                return;
+                Err(error) => return cut_off(sender, &error),
             }
         }
         self.traffic.sent(fed);
@@ -150,5 +174,12 @@ impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
 
     fn lose(&mut self, line: &Line<S>) {
         line.sender.close(close::TOO_SLOW);
+    }
+}
+
+/// Closes a connection that reads too slowly. One that is closing is left alone.
+fn cut_off<S: Io>(sender: &Sender<S>, error: &TrySendError) {
+    if let TrySendError::Full(_) = error {
+        sender.close(close::TOO_SLOW);
     }
 }

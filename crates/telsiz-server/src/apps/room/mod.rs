@@ -15,11 +15,11 @@ use crate::connections::Counted;
 use crate::conversation::Conversation;
 use crate::http::Refusal;
 use crate::json::{Expected, Heard, Schema, WrongField, sentence, write};
-use crate::lang::{ByLang, Lang};
+use crate::lang::ByLang;
 use crate::names;
 use crate::rate::Rate;
 use crate::rooms::{DEFAULT_ROOM, LIST, Line, Outlet, Rooms, sit_down, texts};
-use crate::rules::Rules;
+use crate::rules::{Rules, Site};
 
 mod messages;
 
@@ -44,32 +44,30 @@ struct Asked {
 
 fn mount(mounting: Mounting) -> Mounting {
     let site = mounting.site.clone();
-    let rooms = site.rooms.clone();
     let rules = site.rules(Rate::DEFAULT, messages::error_fields);
     mounting.handle(&APP, move |upgrade, counted| {
-        let lang = site.lang_of(&upgrade);
-        serve(upgrade, rules.clone(), rooms.clone(), lang, counted)
+        serve(upgrade, site.clone(), rules.clone(), counted)
     })
 }
 
 async fn serve(
     upgrade: Upgrade,
+    site: Arc<Site>,
     rules: Arc<Rules>,
-    rooms: Rooms,
-    lang: Lang,
     _counted: Counted,
 ) -> Result<(), Error> {
     let asked = match Asked::read(&upgrade) {
         Ok(asked) => asked,
         Err(wrong) => {
+            let lang = site.http_lang(upgrade.headers());
             let refusal = Refusal::new(StatusCode::FORBIDDEN, sentence(&wrong, lang));
-            Box::pin(refusal.answer(upgrade)).await;
+            Box::pin(refusal.in_lang(lang).answer(upgrade)).await;
             return Ok(());
         }
     };
-    let worker = upgrade.worker();
+    let (worker, lang) = (upgrade.worker(), site.lang_of(&upgrade));
     let mut conversation = Conversation::open(upgrade, rules, lang).await?;
-    let guest = Guest::new(asked, rooms, &conversation);
+    let guest = Guest::new(asked, site.rooms.clone(), &conversation);
     let Some(_seat) = Box::pin(guest.join(worker, &conversation)).await? else {
         return Ok(());
     };

@@ -12,11 +12,10 @@ use crate::connections::Counted;
 use crate::conversation::Conversation;
 use crate::http::Refusal;
 use crate::json::{Schema, WrongField, sentence};
-use crate::lang::{ByLang, Lang};
+use crate::lang::ByLang;
 use crate::names;
 use crate::rate::Rate;
-use crate::rooms::Rooms;
-use crate::rules::Rules;
+use crate::rules::{Rules, Site};
 
 mod guest;
 mod messages;
@@ -37,7 +36,6 @@ pub(crate) const APP: App = App {
 
 fn mount(mounting: Mounting) -> Mounting {
     let site = mounting.site.clone();
-    let rooms = site.rooms.clone();
     let rules = site.rules_of_requests(
         Rate::DEFAULT,
         messages::error_fields,
@@ -46,29 +44,28 @@ fn mount(mounting: Mounting) -> Mounting {
     // A path whose id is empty.
     let nameless = "/ws/";
     mounting.handle_on(&[APP.pattern, nameless], move |upgrade, counted| {
-        let lang = site.lang_of(&upgrade);
-        serve(upgrade, rules.clone(), rooms.clone(), lang, counted)
+        serve(upgrade, site.clone(), rules.clone(), counted)
     })
 }
 
 async fn serve(
     upgrade: Upgrade,
+    site: Arc<Site>,
     rules: Arc<Rules>,
-    rooms: Rooms,
-    lang: Lang,
     _counted: Counted,
 ) -> Result<(), Error> {
     let who = match Who::read(&upgrade) {
         Ok(who) => who,
         Err(wrong) => {
+            let lang = site.http_lang(upgrade.headers());
             let refusal = Refusal::new(StatusCode::FORBIDDEN, sentence(&wrong, lang));
-            Box::pin(refusal.answer(upgrade)).await;
+            Box::pin(refusal.in_lang(lang).answer(upgrade)).await;
             return Ok(());
         }
     };
-    let worker = upgrade.worker();
+    let (worker, lang) = (upgrade.worker(), site.lang_of(&upgrade));
     let mut conversation = Conversation::open(upgrade, rules, lang).await?;
-    let mut guest = Guest::new(who, rooms, worker, &conversation);
+    let mut guest = Guest::new(who, site.rooms.clone(), worker, &conversation);
     while let Some(text) = conversation.next().await? {
         if let Some(heard) = conversation.hear(&text).await? {
             // In a box: an idle connection keeps no room for it.
