@@ -29,7 +29,7 @@ pub use self::frame::OpCode;
 pub use self::input::{Input, Payload, Piece, Source};
 pub use self::message::{Kind, Message, NotUtf8, Text};
 pub use self::outbox::Outbox;
-pub use self::prepared::{Outgoing, Prepared};
+pub use self::prepared::{Batch, Outgoing, Prepared};
 
 mod close;
 mod config;

@@ -76,6 +76,59 @@ impl Prepared {
     }
 }
 
+/// Messages that are encoded once and sent together to any number of connections.
+///
+/// Cloning counts a reference.
+#[derive(Clone, Debug)]
+pub struct Batch(Arc<Together>);
+
+#[derive(Debug)]
+struct Together {
+    messages: Box<[Prepared]>,
+    /// All frames behind each other, not compressed; empty if that would be too much.
+    plain: Bytes,
+    /// The length of the longest message.
+    longest: usize,
+}
+
+impl Batch {
+    /// The most bytes that are worth a copy of all frames: with more, the system call is the
+    /// least of what they cost.
+    const MOST: usize = 64 * 1024;
+
+    /// These messages, in their order.
+    pub fn new(messages: Vec<Prepared>) -> Self {
+        let frames = || messages.iter().map(Prepared::plain);
+        let len: usize = frames().map(Bytes::len).sum();
+        let mut plain = Vec::new();
+        if len <= Self::MOST {
+            plain.reserve_exact(len);
+            frames().for_each(|frame| plain.extend_from_slice(frame));
+        }
+        let longest = messages.iter().map(|one| one.message().len()).max();
+        Self(Arc::new(Together {
+            plain: plain.into(),
+            longest: longest.unwrap_or(0),
+            messages: messages.into(),
+        }))
+    }
+
+    /// The messages.
+    pub fn messages(&self) -> &[Prepared] {
+        &self.0.messages
+    }
+
+    /// All frames of a server that compresses none of them.
+    pub(crate) fn plain(&self) -> &[u8] {
+        &self.0.plain
+    }
+
+    /// The length of the longest message.
+    pub(crate) fn longest(&self) -> usize {
+        self.0.longest
+    }
+}
+
 /// The frame of a server, and the length of its header.
 fn encode(kind: Kind, compressed: bool, payload: &[u8]) -> (Bytes, usize) {
     let mut frame = Vec::with_capacity(header::MAX + payload.len());

@@ -24,8 +24,8 @@
 
 pub use telsiz_proto::handshake::{HandshakeError, HeadError, RequestError};
 pub use telsiz_proto::{
-    Cause, CloseCode, CloseFrame, CloseReasonTooLong, Deflate, Exceeded, Fault, Incoming, Kind,
-    Level, Message, NotUtf8, Outcome, Outgoing, Prepared, SendError, State, Text, Violation,
+    Batch, Cause, CloseCode, CloseFrame, CloseReasonTooLong, Deflate, Exceeded, Fault, Incoming,
+    Kind, Level, Message, NotUtf8, Outcome, Outgoing, Prepared, SendError, State, Text, Violation,
     WindowBits,
 };
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use telsiz_proto::{CloseCode, CloseFrame, Message, Outcome, Outgoing, Prepared, State};
+use telsiz_proto::{Batch, CloseCode, CloseFrame, Message, Outcome, Outgoing, State};
 
 use crate::error::{Error, PingError, TrySendError};
 use crate::finish::finish;
@@ -215,9 +215,9 @@ impl<S: Io> Sender<S> {
     ///
     /// As [`try_send`](Self::try_send), of the first one that was not queued; those
     /// behind it were not either.
-    pub fn try_send_all(&self, messages: &[Prepared]) -> Result<(), TrySendError> {
-        let sent = self.shared.with(|link, cx| link.try_send_all(messages, cx));
-        match (sent, messages.first()) {
+    pub fn try_send_all(&self, batch: &Batch) -> Result<(), TrySendError> {
+        let sent = self.shared.with(|link, cx| link.try_send_all(batch, cx));
+        match (sent, batch.messages().first()) {
             (Some(sent), _) => sent,
             (None, Some(first)) => Err(TrySendError::Closed(first.into())),
             (None, None) => Ok(()),

@@ -11,7 +11,8 @@ use common::poll::Count;
 use common::server::Running;
 use common::{client, noise, pipe, soon};
 use telsiz::{
-    CloseCode, Error, Message, Outgoing, PingError, Prepared, Sender, State, TrySendError, Upgrade,
+    Batch, CloseCode, Error, Message, Outgoing, PingError, Prepared, Sender, State, TrySendError,
+    Upgrade,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -499,9 +500,17 @@ async fn prepared_messages_that_are_sent_together_arrive_whole_and_in_order() {
     let mut ws = server.connect("/").await;
     let sender: Sender = soon(joined.recv()).await.unwrap();
     let messages = several(COUNT);
-    sender.try_send_all(&messages[..3]).unwrap();
+    let (small, large) = messages.split_at(3);
+    sender.try_send_all(&Batch::new(small.to_vec())).unwrap();
     assert_eq!(sender.backlog(), 0, "they were written at once");
-    sender.try_send_all(&messages[3..]).unwrap();
+    // Some of a size that is written together, then more than that.
+    let mut rest = large;
+    while !rest.is_empty() {
+        let some = if rest.len() > 500 { 3 } else { rest.len() };
+        let (some, behind) = rest.split_at(some);
+        sender.try_send_all(&Batch::new(some.to_vec())).unwrap();
+        rest = behind;
+    }
     assert!(sender.backlog() > 0, "they were not all written at once");
     for message in &messages {
         let came = soon(ws.recv()).await.unwrap();
@@ -516,7 +525,7 @@ async fn a_client_masks_each_of_the_messages_that_are_sent_together() {
     let _receiving = tokio::spawn(async move { receiver.recv().await });
     let messages = several(20);
     sender.try_feed("first").unwrap();
-    sender.try_send_all(&messages).unwrap();
+    sender.try_send_all(&Batch::new(messages.clone())).unwrap();
     assert_eq!(soon(peer.frame()).await, Frame::text("first"));
     for message in &messages {
         let came = soon(peer.frame()).await.payload;
@@ -529,7 +538,7 @@ async fn messages_that_are_sent_together_are_refused_from_the_first_that_has_no_
     let (ws, _peer) = pipe(4096, client().write_buffer(100)).await;
     let (receiver, sender) = ws.split();
     let large = Prepared::new("x".repeat(70_000));
-    let messages = [large.clone(), Prepared::new("second"), large];
+    let messages = Batch::new(vec![large.clone(), Prepared::new("second"), large]);
     let refused = sender.try_send_all(&messages);
     assert!(matches!(
         refused,
@@ -540,5 +549,5 @@ async fn messages_that_are_sent_together_are_refused_from_the_first_that_has_no_
         sender.try_send_all(&messages),
         Err(TrySendError::Closed(_))
     ));
-    assert!(sender.try_send_all(&[]).is_ok());
+    assert!(sender.try_send_all(&Batch::new(Vec::new())).is_ok());
 }

@@ -10,7 +10,7 @@ use crate::frame::mask::Key;
 use crate::input::Piece;
 use crate::message::Message;
 use crate::outbox::Outbox;
-use crate::prepared::{Outgoing, Prepared};
+use crate::prepared::{Batch, Outgoing, Prepared};
 
 /// Sending. Each call encodes a whole frame into the outbox or, if it fails,
 /// nothing.
@@ -46,6 +46,14 @@ impl Connection {
     pub fn lend<'p>(&self, prepared: &'p Prepared) -> Option<&'p [u8]> {
         self.check_send().ok()?;
         self.shared(prepared).map(|frame| &frame[..])
+    }
+
+    /// As [`Connection::lend`], for messages that are sent together; they may be too large for that.
+    pub fn lend_all<'b>(&self, batch: &'b Batch) -> Option<&'b [u8]> {
+        self.check_send().ok()?;
+        let frames = batch.plain();
+        let is_shared = matches!(self.role, Role::Server) && !self.compresses(batch.longest());
+        (is_shared && !frames.is_empty()).then_some(frames)
     }
 
     /// The frame in which `prepared` goes out here and on other connections.

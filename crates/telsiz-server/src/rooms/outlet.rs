@@ -1,6 +1,6 @@
 //! From the events of rooms to the messages of connections.
 
-use telsiz::{Io, Prepared, Sender, Transport, TrySendError};
+use telsiz::{Batch, Io, Prepared, Sender, Transport, TrySendError};
 use telsiz_hub::{Event, RoomName, Wanted};
 
 use super::Dialect;
@@ -54,7 +54,7 @@ struct Rendered {
     /// Of each event, if it is told.
     messages: Vec<Option<Prepared>>,
     /// All of them, if none may be lost: then they are sent together.
-    together: Option<Vec<Prepared>>,
+    together: Option<Batch>,
 }
 
 impl<S: Io> Line<S> {
@@ -97,7 +97,11 @@ impl Rendered {
             tongue,
             together: match may_be_lost {
                 true => None,
-                false => messages.iter().cloned().collect(),
+                false => messages
+                    .iter()
+                    .cloned()
+                    .collect::<Option<_>>()
+                    .map(Batch::new),
             },
             messages,
         }
@@ -138,7 +142,7 @@ impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
             && self.alone
             && wanted.is_all(events.len())
         {
-            let count = together.len() as u64;
+            let count = together.messages().len() as u64;
             return match sender.try_send_all(together) {
                 Ok(()) => self.traffic.sent(count),
                 Err(error) => cut_off(sender, &error),

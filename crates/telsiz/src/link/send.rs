@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use telsiz_proto::{Message, Outbox, Outgoing, Prepared, State};
+use telsiz_proto::{Batch, Message, Outbox, Outgoing, State};
 use tokio::task::coop;
 
 use super::{Io, Link};
@@ -14,9 +14,6 @@ use crate::scratch;
 
 /// The most pieces that one vectored write takes.
 const SLICES: usize = 16;
-
-/// The most bytes that are queued together without asking again whether there is room.
-const TOGETHER: usize = 64 * 1024;
 
 impl<S: Io> Link<S> {
     /// Queues `message` as soon as there is room. It is taken out of the option
@@ -83,7 +80,7 @@ impl<S: Io> Link<S> {
             && self.is_flushed()
             && let Some(frame) = self.connection.lend(prepared)
         {
-            written = self.try_write(frame.len(), cx, |io, cx| io.poll_write(cx, frame));
+            written = self.try_write(frame, cx);
             if written == frame.len() {
                 return Ok(());
             }
@@ -96,77 +93,44 @@ impl<S: Io> Link<S> {
         Ok(())
     }
 
-    /// As [`Link::try_send`], for several that many share: they are written together.
+    /// As [`Link::try_send`], for several: they are written together.
     pub(crate) fn try_send_all(
         &mut self,
-        mut messages: &[Prepared],
+        batch: &Batch,
         cx: &mut Context<'_>,
     ) -> Result<(), TrySendError> {
-        while let Some(first) = messages.first() {
-            // So many that the last ones do not go far beyond the write buffer.
-            let lens = messages.iter().take(SLICES);
-            let lens = lens.scan(0, |sum, message| {
-                *sum += message.message().len();
-                Some(*sum)
-            });
-            let count = lens.take_while(|len| *len <= TOGETHER).count().max(1);
-            let (some, rest) = messages.split_at(count);
-            if self.mute || self.connection.check_send().is_err() {
-                return Err(TrySendError::Closed(first.into()));
+        if self.is_flushed()
+            && let Some(frames) = self.connection.lend_all(batch)
+        {
+            let written = self.try_write(frames, cx);
+            if written == frames.len() {
+                return Ok(());
             }
-            if self.backlog() > self.options.get().write_buffer {
-                return Err(TrySendError::Full(first.into()));
+            // Room or not: a part of them is gone already.
+            for message in batch.messages() {
+                let _ = self.feed_now(message.into());
             }
-            self.send_some(some, cx);
-            messages = rest;
-        }
-        Ok(())
-    }
-
-    /// Sends a few, room or not.
-    fn send_some(&mut self, messages: &[Prepared], cx: &mut Context<'_>) {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let (mut count, mut len) = (0, 0);
-        if self.is_flushed() {
-            let frames = messages.iter().map_while(|one| self.connection.lend(one));
-            for (slice, frame) in slices.iter_mut().zip(frames) {
-                *slice = IoSlice::new(frame);
-                count += 1;
-                len += frame.len();
+            if let Some(outbox) = &mut self.outbox {
+                outbox.advance(written);
             }
+            self.try_flush(cx);
+            return Ok(());
         }
-        let mut written = 0;
-        if count == messages.len() {
-            let slices = &slices[..count];
-            written = self.try_write(len, cx, |io, cx| io.poll_write_vectored(cx, slices));
-            if written == len {
-                return;
-            }
-        }
-        for message in messages {
-            // The caller has checked that it can be.
-            let _ = self.feed_now(message.into());
-        }
-        if let Some(outbox) = &mut self.outbox {
-            outbox.advance(written);
-        }
+        let mut messages = batch.messages().iter();
+        let queued = messages.try_for_each(|message| self.try_feed(message.into()));
         self.try_flush(cx);
+        queued
     }
 
-    /// Writes what the transport takes at once of `len` bytes, and flushes if that is all
+    /// Writes what the transport takes at once of `frames`, and flushes if that is all
     /// of them; how much it was. An error comes again with the next flush.
-    fn try_write(
-        &mut self,
-        len: usize,
-        cx: &mut Context<'_>,
-        write: impl Fn(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<usize>>,
-    ) -> usize {
+    fn try_write(&mut self, frames: &[u8], cx: &mut Context<'_>) -> usize {
         self.unflushed = true;
         let mut written = 0;
         let _ = at_once(cx, |cx| {
             let mut io = Pin::new(&mut self.io);
-            written = ready!(write(io.as_mut(), cx))?;
-            if written == len {
+            written = ready!(io.as_mut().poll_write(cx, frames))?;
+            if written == frames.len() {
                 ready!(io.poll_flush(cx))?;
                 self.unflushed = false;
             }
