@@ -36,7 +36,11 @@ class Server:
             self.command += ["--tls-cert", str(CERTIFICATES / "server.pem"), "--tls-key", str(CERTIFICATES / "server.key")]
         self.log = open(pathlib.Path(self.folder.name) / "log", "w+b")
         self.largest_file = largest_file
-        self.start()
+        try:
+            self.start()
+        except RuntimeError:
+            self.close()
+            raise
 
     def start(self) -> None:
         """Starts the process, or another one like it in its place."""
@@ -64,9 +68,7 @@ class Server:
             except OSError:
                 pass
             if self.process.poll() is not None or time.monotonic() > deadline:
-                said = self.said()
-                self.close()
-                raise RuntimeError(f"the server does not listen on port {self.port}; it said:\n{said}")
+                raise RuntimeError(f"the server does not listen on port {self.port}; it said:\n{self.said()}")
             time.sleep(0.005)
 
     def url(self, path: str = "/") -> str:

@@ -56,6 +56,7 @@ class Talker:
         self.to_say = [f"{name} {number} {'x' * 200}" for number in range(EACH)]
         self.acknowledged = {}
         self.connections = 0
+        self.tries = 0
 
     async def run(self) -> None:
         while len(self.log) < TOTAL or self.to_say:
@@ -81,6 +82,7 @@ class Talker:
                 message = await member.next()
                 if message["type"] == "chat":
                     assert (message["seq"], message["epoch"]) == (len(self.log) + 1, self.epoch), "a gap or a repeat"
+                    assert message["message"] not in self.log, "said twice"
                     self.log.append(message["message"])
                     self.world.tell()
                 elif message["type"] == "ok":
@@ -96,6 +98,7 @@ class Talker:
         while self.to_say:
             await self.world.until(self.world.may_publish)
             text = self.to_say[0]
+            self.tries += 1
             await member.send({"type": "chat", **ROOM, "message": text, "idempotency_key": text[:20], "id": 0})
             await answers.get()
 
@@ -118,7 +121,9 @@ async def test_every_client_ends_with_the_same_log(serve, kills):
             for task in (kill(), *(talker.run() for talker in world.talkers)):
                 group.create_task(task)
         print(f"{proxy.cuts} cuts, {[talker.connections for talker in world.talkers]} connections")
-        assert proxy.cuts > CLIENTS, "too few to show anything"
+        tries = sum(talker.tries for talker in world.talkers)
+        print(f"{tries} tries to say {TOTAL} messages")
+        assert proxy.cuts > CLIENTS and tries > TOTAL, "too few to show anything"
 
     log = world.talkers[0].log
     assert len(set(log)) == len(log) == TOTAL
