@@ -44,7 +44,7 @@ pub(crate) fn timed<T>(
 }
 
 /// The processor time of a process once it no longer grows.
-fn at_rest(pid: u32) -> Result<Duration, Error> {
+pub(crate) fn at_rest(pid: u32) -> Result<Duration, Error> {
     let read = || cpu_time(pid).map_err(Error::io("reading the server's processor time"));
     let mut last = read()?;
     // A server with timers may never be quite at rest; a few of its ticks do no harm.

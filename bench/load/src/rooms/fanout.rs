@@ -6,7 +6,7 @@ use super::crowd::{Crowd, refused, written};
 use super::ledger::Ledger;
 use super::quantile;
 use super::speech::{Said, publication};
-use crate::process::at_rest;
+use crate::process::{at_rest, timed};
 use crate::{Cell, Error, Measured, Target, Waiting};
 
 const ROOM: &str = "genel";
@@ -44,16 +44,12 @@ pub fn fanout(
     load.run(warm_up)?;
     load.latencies.clear();
     let (delivered, bytes) = (load.ledger.delivered, load.ledger.bytes);
-    let before = at_rest(pid)?;
-    let start = Instant::now();
-    load.run(duration)?;
-    let elapsed = start.elapsed();
-    let after = at_rest(pid)?;
+    let ((), elapsed, cpu) = timed(pid, || load.run(duration))?;
     load.nothing_more()?;
     let measured = Measured {
         messages: (load.ledger.delivered - delivered) * load.members,
         elapsed,
-        cpu: after.saturating_sub(before),
+        cpu,
         bytes: load.ledger.bytes - bytes,
         uncompressed: 0,
     };

@@ -6,7 +6,7 @@ use super::crowd::{Crowd, refused};
 use super::ledger::Ledger;
 use super::quantile;
 use super::speech::{Said, publication};
-use crate::process::at_rest;
+use crate::process::timed;
 use crate::{Error, Target, Waiting};
 
 /// What one measurement found.
@@ -47,16 +47,12 @@ pub fn publish(
         publishers: (0..publishers).map(publisher).collect(),
     };
     load.run(warm_up)?;
-    let before = at_rest(pid)?;
-    let start = Instant::now();
-    let mut latencies = load.run(duration)?;
-    let elapsed = start.elapsed();
-    let after = at_rest(pid)?;
+    let (mut latencies, elapsed, cpu) = timed(pid, || load.run(duration))?;
     load.nothing_more()?;
     Ok(Published {
         messages: latencies.len() as u64,
         elapsed,
-        cpu: after.saturating_sub(before),
+        cpu,
         latency: [0.5, 0.99, 1.0].map(|share| quantile(&mut latencies, share)),
     })
 }

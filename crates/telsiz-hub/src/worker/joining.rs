@@ -98,16 +98,15 @@ impl<O: Outlet> Joining<O> {
         Ok(Self {
             place,
             epoch: slice.epoch,
-            // Nothing follows that is not behind it.
-            head: if recovered { slice.head } else { cursor },
+            head: slice.head,
             recovered,
             cursor,
             page,
         })
     }
 
-    /// The newest position in the log, as it was when this began. With [`Joining::recovered`] all up
-    /// to it comes now, else only what is behind it.
+    /// The newest position in the log, as it was when this began. With [`Joining::recovered`], and
+    /// for whoever joins again, what is missing up to it comes in steps.
     pub fn position(&self) -> Position {
         self.at(self.head)
     }

@@ -181,7 +181,9 @@ impl Guest {
             Err(refused) => return reject(conversation, id, refused).await,
         };
         let since = since.map(Into::into);
-        let joining = match self.seats.take(&room) {
+        let seat = self.seats.take(&room);
+        let was_there = seat.is_some();
+        let joining = match seat {
             Some(seat) => seat.rejoin(since).await.map_err(ReadError::from),
             None => self.worker.join(&room, &self.member, since).await,
         };
@@ -195,19 +197,29 @@ impl Guest {
             conversation,
         )
         .await?;
-        if let Some(id) = id {
+        let joined = id.map(|id| {
             let position = joining.position();
-            let joined = FromServer::Ok {
+            write(&FromServer::Ok {
                 id,
                 room_id: Some(room.as_str()),
                 epoch: Some(position.epoch.as_str()),
                 seq: Some(position.seq),
                 recovered: Some(joining.recovered()),
-            };
-            self.say(joined, conversation).await?;
+            })
+        });
+        // Nothing follows the answer that was published before it, unless it was asked for.
+        let (before, behind) = match was_there && !joining.recovered() {
+            true => (None, joined),
+            false => (joined, None),
+        };
+        if let Some(joined) = before {
+            conversation.reply(joined).await?;
         }
         if let Some(seat) = sit_down(joining, &room, &self.line, conversation).await? {
             self.seats.insert(seat);
+        }
+        if let Some(joined) = behind {
+            conversation.reply(joined).await?;
         }
         Ok(())
     }
