@@ -16,7 +16,7 @@ describe('origins', () => {
       for (const origin of ['https://example.com', 'null']) {
         const { status, headers, body } = await refusal(server, path, { origin });
         assert.equal(status, 403);
-        assert.equal(headers['content-type'], 'application/json');
+        assert.equal(headers['content-type'], 'application/problem+json');
         assert.ok(JSON.parse(body).detail.includes(`--allow-origin ${origin}`), body);
       }
     }

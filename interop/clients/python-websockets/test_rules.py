@@ -31,7 +31,7 @@ async def test_a_page_from_elsewhere_is_refused_and_the_log_says_what_to_set(ser
         await open_client(server, path, origin=origin)
     response = refused.value.response
     assert response.status_code == 403
-    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["Content-Type"] == "application/problem+json"
     assert f"--allow-origin {origin}" in json.loads(response.body)["detail"]
     assert "--allow-origin" in server.said() and origin in server.said()
 
