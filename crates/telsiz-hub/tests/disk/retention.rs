@@ -77,8 +77,7 @@ async fn busy_rooms_do_not_fill_the_disk() {
     let names: Vec<_> = (0..3)
         .map(|number| room(&format!("room {number}")))
         .collect();
-    let mut sizes = Vec::new();
-    for turn in 0..40 {
+    for _ in 0..40 {
         let drafts = (0..100).flat_map(|_| names.iter());
         let publishing = drafts.map(|name| {
             let mut publishing = engine.publish(name, crate::common::draft(&"x".repeat(500)));
@@ -88,12 +87,11 @@ async fn busy_rooms_do_not_fill_the_disk() {
         for publishing in publishing.collect::<Vec<_>>() {
             publishing.await.expect("it is appended");
         }
-        if turn == 5 || turn == 39 {
-            let size = |name| std::fs::metadata(dir.file(name)).expect("a file").len();
-            sizes.push(size("telsiz.db") + size("telsiz.db-wal"));
-        }
     }
-    assert!(sizes[1] < sizes[0] * 3 / 2, "{sizes:?}");
+    let size = |name| std::fs::metadata(dir.file(name)).expect("a file").len();
+    let size = size("telsiz.db") + size("telsiz.db-wal");
+    // 6 MB were published. How much of it is there for a moment depends on how many came together.
+    assert!(size < 2 * 1024 * 1024, "{size}");
     engine.close().await;
     assert_eq!(rows(&dir, "publications"), 30);
     assert_eq!(rows(&dir, "journal"), 0);
