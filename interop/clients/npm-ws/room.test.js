@@ -61,7 +61,8 @@ for (const lang of ['tr', 'en']) {
         [`/ws/${'x'.repeat(129)}?username=a`, say.user('client_id')],
         [`/ws/a?username=${encodeURIComponent('ğ'.repeat(129))}`, say.user('username')],
       ]) {
-        const refused = await refusal(server, `${path}&lang=${lang}`);
+        // It is HTTP that answers, in the language that HTTP is asked for.
+        const refused = await refusal(server, path, { headers: { 'Accept-Language': lang } });
         assert.equal(refused.status, 403);
         assert.match(refused.headers['content-type'], /json/);
         assert.equal(JSON.parse(refused.body).detail, expected.join('; '));

@@ -160,7 +160,8 @@ async def test_an_error_names_the_field_and_nothing_else_happens(in_room, server
 )
 async def test_who_has_no_proper_name_is_refused_with_403(plain, open_client, lang, path, fields):
     with pytest.raises(InvalidStatus) as refused:
-        await open_client(plain, f"{path}&lang={lang}")
+        # It is HTTP that answers, in the language that HTTP is asked for.
+        await open_client(plain, path, additional_headers={"Accept-Language": lang})
     response = refused.value.response
     assert response.status_code == 403
     assert response.headers["Content-Type"] in ("application/json", "application/problem+json")

@@ -7,7 +7,6 @@
 //! ```
 
 use std::fmt;
-use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::log::Ask;
 use self::logs::{Logs, View};
+use self::open::Lock;
 use self::queue::{Closing, Job, Queue};
 use self::reader::{Load, Reader};
 use self::writer::Writer;
@@ -68,7 +68,7 @@ struct Shared {
     threads: Mutex<usize>,
     ended: Condvar,
     /// Nobody else has the directory until the last thread ended.
-    lock: Mutex<Option<File>>,
+    lock: Mutex<Option<Lock>>,
 }
 
 /// Why it cannot append.

@@ -118,8 +118,19 @@ pub(super) struct Opened {
     pub(super) epoch: Epoch,
     /// What the journal had.
     pub(super) logs: Logs,
-    /// Locked as long as it is open.
-    pub(super) lock: File,
+    /// Nobody else has the directory as long as it is there.
+    pub(super) lock: Lock,
+}
+
+/// The lock of a directory.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is being started just now has it, too,
+        // for a moment.
+        let _ = self.0.unlock();
+    }
 }
 
 /// Who says what went wrong, and where.
@@ -194,7 +205,7 @@ impl Place<'_> {
         connect().map_err(|error| self.database(&error))
     }
 
-    fn lock(&self) -> Result<File, OpenError> {
+    fn lock(&self) -> Result<Lock, OpenError> {
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -214,11 +225,11 @@ impl Place<'_> {
             }
             Err(TryLockError::Error(error)) => return Err(self.system(&error)),
         }
-        let note = file
-            .set_len(0)
-            .and_then(|()| writeln!(file, "{}", std::process::id()));
+        let mut lock = Lock(file);
+        let note = lock.0.set_len(0);
+        let note = note.and_then(|()| writeln!(lock.0, "{}", std::process::id()));
         note.map_err(|error| self.system(&error))?;
-        Ok(file)
+        Ok(lock)
     }
 
     /// Makes an empty database. It gets its name when it is complete.
