@@ -115,7 +115,7 @@ impl Hub {
     }
 
     /// Publishes in a room, as soon as the workers that hear of it keep up. It comes
-    /// back when that is durable; the members of the room may know before.
+    /// back when that is durable; the members of the room may know a moment before.
     ///
     /// # Errors
     ///

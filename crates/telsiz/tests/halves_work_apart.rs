@@ -551,3 +551,18 @@ async fn messages_that_are_sent_together_are_refused_from_the_first_that_has_no_
     ));
     assert!(sender.try_send_all(&Batch::new(Vec::new())).is_ok());
 }
+
+#[tokio::test]
+async fn messages_that_are_sent_together_are_not_refused_before_the_transport_was_asked() {
+    // More than the write buffer has room for, but not more than the transport takes.
+    let (ws, mut peer) = pipe(1024 * 1024, client().write_buffer(1000)).await;
+    let (_receiver, sender) = ws.split();
+    let messages: Vec<_> = (0..20)
+        .map(|seed| Prepared::new(noise(20_000, seed)))
+        .collect();
+    sender.try_send_all(&Batch::new(messages.clone())).unwrap();
+    assert_eq!(sender.backlog(), 0);
+    for message in &messages {
+        assert!(soon(peer.frame()).await.payload == message.message().as_bytes());
+    }
+}

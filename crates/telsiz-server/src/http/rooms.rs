@@ -120,6 +120,12 @@ pub(super) struct Stands {
     seq: u64,
 }
 
+/// How many members a page of rooms lists at most, of all rooms together.
+const PAGE_MEMBERS: usize = 5_000;
+
+/// How many of the rooms of a member are listed.
+const ROOMS_OF_MEMBER: usize = 100;
+
 /// `GET /rooms`.
 pub(super) async fn list(
     State(http): State<Arc<Http>>,
@@ -132,11 +138,15 @@ pub(super) async fn list(
     let skip = (page - 1).saturating_mul(per_page);
     let (found, total) = hub.rooms(skip, per_page).await.map_err(unavailable)?;
     let mut rooms = Vec::with_capacity(found.len());
+    let mut left = PAGE_MEMBERS;
     for room in found {
-        match hub.users(Identity::Http, &room.name, LIST).await {
+        match hub.users(Identity::Http, &room.name, LIST.min(left)).await {
             // Everybody may have left in the meantime.
             Ok(listing) if listing.users == 0 => {}
-            Ok(listing) => rooms.push((room.name, listing.users, listing.members)),
+            Ok(listing) => {
+                left -= listing.members.len();
+                rooms.push((room.name, listing.users, listing.members));
+            }
             Err(ReadError::Engine(error)) => return Err(unavailable(error)),
             // Who is there is not for everybody to see.
             Err(_) => {}
@@ -187,7 +197,11 @@ async fn connection<'a>(hub: &Hub, member: &'a Member) -> Result<Connection<'a>,
         user_id: &member.user.id,
         username: &member.user.name,
         connected_at: Iso(member.connected_at),
-        rooms: rooms.iter().map(ToString::to_string).collect(),
+        rooms: rooms
+            .iter()
+            .take(ROOMS_OF_MEMBER)
+            .map(ToString::to_string)
+            .collect(),
     })
 }
 

@@ -357,3 +357,30 @@ async fn one_reader_that_stops_loses_signals_then_its_connection_and_a_thousand_
     }
     assert_ne!(stuck.sender.state(), State::Open, "it was too slow");
 }
+
+#[tokio::test]
+async fn who_reads_at_once_is_not_too_slow_however_much_comes_at_once() {
+    let house = House::new();
+    let mut guests = house.guests(3, |_| "one".to_owned()).await;
+    for guest in &mut guests {
+        house.join(guest, "two").await;
+    }
+    house.settle().await;
+    let long = "x".repeat(60_000);
+    for guest in &guests {
+        guest.wire.take();
+    }
+    // More than may wait for a reader, in one room and in two.
+    for rooms in [["one", "one"], ["one", "two"]] {
+        for _ in 0..20 {
+            for room in rooms {
+                house.say(room, &long).await;
+            }
+        }
+        house.settle().await;
+        for guest in &guests {
+            assert_eq!(guest.sender.state(), State::Open);
+            assert_eq!(guest.wire.heard().len(), 40);
+        }
+    }
+}

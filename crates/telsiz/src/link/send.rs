@@ -117,7 +117,14 @@ impl<S: Io> Link<S> {
             return Ok(());
         }
         let mut messages = batch.messages().iter();
-        let queued = messages.try_for_each(|message| self.try_feed(message.into()));
+        let queued = messages.try_for_each(|message| match self.try_feed(message.into()) {
+            // The transport was not asked yet.
+            Err(TrySendError::Full(message)) => {
+                self.try_flush(cx);
+                self.try_feed(message)
+            }
+            queued => queued,
+        });
         self.try_flush(cx);
         queued
     }
