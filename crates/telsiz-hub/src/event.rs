@@ -66,6 +66,7 @@ pub enum Status {
     /// No.
     Away,
 }
+
 impl Event {
     /// About what is taken by the room that this takes in a queue, in bytes.
     pub(crate) fn weight(&self) -> usize {

@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::clock::system_clock;
 use crate::failure::Failure;
-use crate::rooms::ANNOUNCE_LIMIT;
+use crate::limits::ANNOUNCE_LIMIT;
 
 /// The time between two looks at what is too old.
 const TIDY: Duration = Duration::from_secs(60);

@@ -13,9 +13,9 @@ use tokio::time::timeout;
 use crate::clock::system_clock;
 use crate::connections::Connections;
 use crate::lang::Lang;
-use crate::limits::Limits;
+use crate::limits::{ANNOUNCE_LIMIT, Limits};
 use crate::origin::Origins;
-use crate::rooms::{ANNOUNCE_LIMIT, Rooms};
+use crate::rooms::Rooms;
 use crate::rules::Site;
 
 /// How long anything may take.

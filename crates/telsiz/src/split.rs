@@ -224,7 +224,8 @@ impl<S: Io> Sender<S> {
         }
     }
 
-    /// Queues a message, to be written together with others. Never waits.
+    /// Queues a message, to be written together with others. Never waits; if there is no
+    /// room, what is queued is written as far as the transport takes it at once.
     ///
     /// The receiver writes what is queued before it waits. If it may be waiting
     /// already, call [`try_flush`](Self::try_flush) after the last of them: nothing
@@ -234,7 +235,7 @@ impl<S: Io> Sender<S> {
     ///
     /// As [`try_send`](Self::try_send).
     pub fn try_feed(&self, message: impl Into<Outgoing>) -> Result<(), TrySendError> {
-        self.attempt(message.into(), |link, message, _| link.try_feed(message))
+        self.attempt(message.into(), Link::try_feed)
     }
 
     /// Writes what the transport takes at once of all that is queued. Never waits:

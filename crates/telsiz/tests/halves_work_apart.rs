@@ -131,19 +131,38 @@ async fn what_try_feed_queued_goes_out_before_the_receiver_waits() {
 
 #[tokio::test]
 async fn try_feed_is_full_beyond_the_write_buffer_and_gives_the_message_back() {
-    let (ws, mut peer) = pipe(4096, client().write_buffer(100)).await;
-    let (_receiver, sender) = ws.split();
+    let (ws, mut peer) = pipe(7, client().write_buffer(100)).await;
+    let (mut receiver, sender) = ws.split();
     // The message that crosses the line still goes in.
     sender.try_feed("x".repeat(90)).unwrap();
     sender.try_feed("y".repeat(90)).unwrap();
     let Err(TrySendError::Full(message)) = sender.try_feed("z") else {
         panic!("it has to be full");
     };
-    sender.try_flush();
-    sender.try_send(message).unwrap();
+    let _receiving = tokio::spawn(async move { receiver.recv().await });
     assert_eq!(soon(peer.frame()).await.payload, [b'x'; 90]);
     assert_eq!(soon(peer.frame()).await.payload, [b'y'; 90]);
+    soon(sender.flush()).await.unwrap();
+    sender.try_feed(message).unwrap();
+    sender.try_flush();
     assert_eq!(soon(peer.frame()).await, Frame::text("z"));
+}
+
+#[tokio::test]
+async fn nothing_is_full_before_the_transport_was_asked() {
+    let (ws, mut peer) = pipe(1024 * 1024, client().write_buffer(1000)).await;
+    let (_receiver, sender) = ws.split();
+    let messages: Vec<_> = (0..20)
+        .map(|seed| Prepared::new(noise(20_000, seed)))
+        .collect();
+    for message in &messages {
+        sender.try_feed(message).unwrap();
+    }
+    sender.try_send_all(&Batch::new(messages.clone())).unwrap();
+    assert_eq!(sender.backlog(), 0);
+    for message in messages.iter().chain(&messages) {
+        assert!(soon(peer.frame()).await.payload == message.message().as_bytes());
+    }
 }
 
 #[tokio::test]
@@ -415,9 +434,10 @@ async fn halves_over_tcp_at_both_ends() {
 }
 
 /// A server, and the sending halves of its connections in the order in which they come.
-async fn joining() -> (Running, mpsc::UnboundedReceiver<Sender>) {
+async fn joining(write_buffer: usize) -> (Running, mpsc::UnboundedReceiver<Sender>) {
     let (join, joined) = mpsc::unbounded_channel();
     let server = Running::start(|serve| {
+        let serve = serve.write_buffer(write_buffer);
         serve.fallback(move |request: Upgrade| {
             let join = join.clone();
             async move {
@@ -435,7 +455,7 @@ async fn joining() -> (Running, mpsc::UnboundedReceiver<Sender>) {
 async fn what_one_task_tries_to_send_to_many_is_written_at_once() {
     // More writes than tokio's budget for a task has.
     const MEMBERS: usize = 300;
-    let (server, mut joined) = joining().await;
+    let (server, mut joined) = joining(64 * 1024).await;
     let (mut clients, mut senders) = (Vec::new(), Vec::new());
     for _ in 0..MEMBERS {
         clients.push(server.connect("/").await);
@@ -460,7 +480,7 @@ async fn what_one_task_tries_to_send_to_many_is_written_at_once() {
 #[tokio::test]
 async fn a_prepared_message_that_is_written_in_parts_arrives_whole() {
     const LEN: usize = 12 * 1024 * 1024;
-    let (server, mut joined) = joining().await;
+    let (server, mut joined) = joining(64 * 1024).await;
     let client = server.client("/").max_message_size(LEN);
     let mut ws = soon(client).await.unwrap();
     let sender = soon(joined.recv()).await.unwrap();
@@ -484,21 +504,9 @@ fn several(count: usize) -> Vec<Prepared> {
 async fn prepared_messages_that_are_sent_together_arrive_whole_and_in_order() {
     // More than the kernel takes at once.
     const COUNT: usize = 1_000;
-    let (join, mut joined) = mpsc::unbounded_channel();
-    let server = Running::start(|serve| {
-        let serve = serve.write_buffer(64 * 1024 * 1024);
-        serve.fallback(move |request: Upgrade| {
-            let join = join.clone();
-            async move {
-                let (mut receiver, sender) = request.accept().await?.split();
-                join.send(sender).unwrap();
-                receiver.recv().await
-            }
-        })
-    })
-    .await;
+    let (server, mut joined) = joining(64 * 1024 * 1024).await;
     let mut ws = server.connect("/").await;
-    let sender: Sender = soon(joined.recv()).await.unwrap();
+    let sender = soon(joined.recv()).await.unwrap();
     let messages = several(COUNT);
     let (small, large) = messages.split_at(3);
     sender.try_send_all(&Batch::new(small.to_vec())).unwrap();
@@ -550,19 +558,4 @@ async fn messages_that_are_sent_together_are_refused_from_the_first_that_has_no_
         Err(TrySendError::Closed(_))
     ));
     assert!(sender.try_send_all(&Batch::new(Vec::new())).is_ok());
-}
-
-#[tokio::test]
-async fn messages_that_are_sent_together_are_not_refused_before_the_transport_was_asked() {
-    // More than the write buffer has room for, but not more than the transport takes.
-    let (ws, mut peer) = pipe(1024 * 1024, client().write_buffer(1000)).await;
-    let (_receiver, sender) = ws.split();
-    let messages: Vec<_> = (0..20)
-        .map(|seed| Prepared::new(noise(20_000, seed)))
-        .collect();
-    sender.try_send_all(&Batch::new(messages.clone())).unwrap();
-    assert_eq!(sender.backlog(), 0);
-    for message in &messages {
-        assert!(soon(peer.frame()).await.payload == message.message().as_bytes());
-    }
 }

@@ -31,9 +31,6 @@ pub(crate) const DEFAULT_ROOM: &str = "genel";
 /// How many entries a list of members has at most.
 pub(crate) const LIST: usize = 500;
 
-/// Rooms with more connections are not told of joins, leaves, typing and status.
-pub(crate) const ANNOUNCE_LIMIT: usize = 500;
-
 /// The way into rooms through the worker that serves a connection.
 pub(crate) type Worker = telsiz_hub::Worker<Outlet>;
 

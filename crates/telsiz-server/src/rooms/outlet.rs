@@ -157,15 +157,7 @@ impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
             if !wanted.has(index) || (may_be_lost && sender.backlog() > PILE) {
                 continue;
             }
-            let queued = sender.try_feed(message).or_else(|error| match error {
-                // The kernel was not asked yet.
-                TrySendError::Full(message) => {
-                    sender.try_flush();
-                    sender.try_feed(message)
-                }
-                error => Err(error),
-            });
-            match queued {
+            match sender.try_feed(message) {
                 Ok(()) => fed += 1,
                 Err(error) => return cut_off(sender, &error),
             }

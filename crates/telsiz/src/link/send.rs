@@ -55,12 +55,21 @@ impl<S: Io> Link<S> {
         !self.mute && !stopping && self.backlog() <= self.options.get().write_buffer
     }
 
-    /// Queues `message` if there is room for it.
-    pub(crate) fn try_feed(&mut self, message: Outgoing) -> Result<(), TrySendError> {
+    /// Queues `message` if there is room for it. What is queued is written first if there is
+    /// none: the transport may not have been asked.
+    pub(crate) fn try_feed(
+        &mut self,
+        message: Outgoing,
+        cx: &mut Context<'_>,
+    ) -> Result<(), TrySendError> {
         if self.mute || self.connection.check_send().is_err() {
             return Err(TrySendError::Closed(message));
         }
-        if self.backlog() > self.options.get().write_buffer {
+        let limit = self.options.get().write_buffer;
+        if self.backlog() > limit {
+            self.try_flush(cx);
+        }
+        if self.backlog() > limit {
             return Err(TrySendError::Full(message));
         }
         // It was checked above.
@@ -85,7 +94,7 @@ impl<S: Io> Link<S> {
                 return Ok(());
             }
         }
-        self.try_feed(message)?;
+        self.try_feed(message, cx)?;
         if let Some(outbox) = &mut self.outbox {
             outbox.advance(written);
         }
@@ -117,14 +126,7 @@ impl<S: Io> Link<S> {
             return Ok(());
         }
         let mut messages = batch.messages().iter();
-        let queued = messages.try_for_each(|message| match self.try_feed(message.into()) {
-            // The transport was not asked yet.
-            Err(TrySendError::Full(message)) => {
-                self.try_flush(cx);
-                self.try_feed(message)
-            }
-            queued => queued,
-        });
+        let queued = messages.try_for_each(|message| self.try_feed(message.into(), cx));
         self.try_flush(cx);
         queued
     }
