@@ -175,7 +175,7 @@ impl House {
             connected_at: Timestamp(0),
         });
         Guest {
-            line: Line::new(sender.clone(), &DIALECT, Lang::En),
+            line: Line::new(sender.clone(), &DIALECT, Lang::En).answered(&member.user),
             wire,
             member,
             sender,
@@ -206,13 +206,17 @@ impl House {
     }
 
     async fn say(&self, name: &str, text: &str) {
-        let user = User::new("speaker", "Speaker");
+        self.say_as(&User::new("speaker", "Speaker"), name, text)
+            .await;
+    }
+
+    async fn say_as(&self, user: &User, name: &str, text: &str) {
         let draft = Draft {
             user: user.clone(),
             text: text.to_owned(),
             key: None,
         };
-        let identity = Identity::Client(&user);
+        let identity = Identity::Client(user);
         let said = self.rooms.hub().publish(identity, &room(name), draft).await;
         said.expect("published");
     }
@@ -316,6 +320,33 @@ async fn what_a_member_of_a_thousand_rooms_gets_at_once_is_written_together() {
     house.settle().await;
     let heard = other[0].wire.heard();
     assert_eq!(heard.iter().filter(|said| *said == "status").count(), 1);
+}
+
+#[tokio::test]
+async fn what_is_published_comes_back_with_its_answer() {
+    let house = House::new();
+    let guest = house.guests(1, |_| "genel".to_owned()).await.remove(0);
+    house.settle().await;
+    let publishing = guest.line.publishing();
+    house.say_as(&guest.member.user, "genel", "own").await;
+    house.settle().await;
+    assert!(guest.wire.heard().is_empty(), "it waits for the answer");
+    // Others do not wait, not even the same user elsewhere; what is queued goes first.
+    let elsewhere = User::new(&guest.member.user.id, "");
+    house.say_as(&elsewhere, "genel", "elsewhere").await;
+    house.settle().await;
+    assert_eq!(guest.wire.heard(), ["own", "elsewhere"]);
+    house.say_as(&guest.member.user, "genel", "own").await;
+    house.settle().await;
+    drop(publishing);
+    guest.wire.ends().writes = 0;
+    let answer = Message::text(r#"{"said":"answer"}"#);
+    guest.sender.try_send(answer).expect("room for it");
+    assert_eq!(guest.wire.heard(), ["own", "answer"]);
+    assert_eq!(guest.wire.ends().writes, 1);
+    house.say_as(&guest.member.user, "genel", "later").await;
+    house.settle().await;
+    assert_eq!(guest.wire.heard(), ["later"], "the answer went out already");
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@ pub(crate) use self::arrival::sit_down;
 pub(crate) use self::asked::{HISTORY_PAGE, Key, Number};
 pub(crate) use self::clients::{Client, Clients};
 pub(crate) use self::dialect::Dialect;
-pub(crate) use self::outlet::{Line, Outlet};
+pub(crate) use self::line::Line;
+pub(crate) use self::outlet::Outlet;
 pub(crate) use self::said::{Chat, History, MemberEntry};
 pub(crate) use self::seats::Seats;
 
@@ -20,6 +21,7 @@ mod asked;
 mod at_scale;
 mod clients;
 mod dialect;
+mod line;
 mod outlet;
 mod said;
 mod seats;

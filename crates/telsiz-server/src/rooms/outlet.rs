@@ -3,32 +3,13 @@
 use telsiz::{Batch, Io, Prepared, Sender, Transport, TrySendError};
 use telsiz_hub::{Event, RoomName, Wanted};
 
-use super::Dialect;
+use super::Line;
+use super::line::Tongue;
 use crate::close;
-use crate::lang::Lang;
 use crate::traffic::Traffic;
 
 /// Whoever has more than this to read is told no more what may be lost.
 const PILE: usize = 64 * 1024;
-
-/// The way to a connection that is in rooms.
-#[derive(Debug)]
-pub(crate) struct Line<S: Io = Transport> {
-    sender: Sender<S>,
-    tongue: Tongue,
-}
-
-impl<S: Io> Clone for Line<S> {
-    fn clone(&self) -> Self {
-        Self {
-            sender: self.sender.clone(),
-            tongue: self.tongue,
-        }
-    }
-}
-
-/// What a connection understands.
-type Tongue = (&'static Dialect, Lang);
 
 /// Brings events to the connections of a worker: rendered and encoded once for all that
 /// understand the same, and written once for each connection in a turn.
@@ -55,22 +36,6 @@ struct Rendered {
     messages: Vec<Option<Prepared>>,
     /// All of them, if none may be lost: then they are sent together.
     together: Option<Batch>,
-}
-
-impl<S: Io> Line<S> {
-    /// To a connection that speaks `dialect` in `lang`.
-    pub(crate) fn new(sender: Sender<S>, dialect: &'static Dialect, lang: Lang) -> Self {
-        Self {
-            sender,
-            tongue: (dialect, lang),
-        }
-    }
-
-    /// The message that tells of an event, as this connection understands it.
-    pub(crate) fn render(&self, room: &RoomName, event: &Event) -> Option<String> {
-        let (dialect, lang) = self.tongue;
-        (dialect.render)(room, event, lang)
-    }
 }
 
 impl<S: Io> Outlet<S> {
@@ -138,8 +103,10 @@ impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
         };
         let sender = &line.sender;
         let rendered = rendered(&mut self.rendered, room, events, line.tongue);
+        let answers = line.answers(events);
         if let Some(together) = &rendered.together
             && self.alone
+            && !answers
             && wanted.is_all(events.len())
         {
             let count = together.messages().len() as u64;
@@ -165,6 +132,8 @@ impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
         self.traffic.sent(fed);
         match self.alone {
             _ if fed == 0 => {}
+            // It is written with the answer, unless that went out meanwhile.
+            _ if answers && line.answers(events) => {}
             true => sender.try_flush(),
             false => self.gathered.push(sender.clone()),
         }

@@ -64,7 +64,7 @@ impl Guest {
                 sender.clone(),
                 who.takes_over,
             ),
-            line: Line::new(sender, &DIALECT, conversation.lang()),
+            line: Line::new(sender, &DIALECT, conversation.lang()).answered(&member.user),
             seats: Seats::default(),
             member,
             rooms,
@@ -254,7 +254,10 @@ impl Guest {
             text,
             key,
         };
-        let appended = match self.hub().publish(self.identity(), &room, draft).await {
+        let publishing = self.line.publishing();
+        let appended = self.hub().publish(self.identity(), &room, draft).await;
+        drop(publishing);
+        let appended = match appended {
             Ok(appended) => appended,
             Err(error) => return reject(conversation, id, unpublished(&error, lang)).await,
         };
