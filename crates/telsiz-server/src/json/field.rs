@@ -8,6 +8,7 @@ use serde_json::from_str;
 use serde_json::value::RawValue;
 
 use super::object::Object;
+use super::text::text;
 use super::wrong::{Expected, WrongField};
 use crate::names;
 
@@ -100,10 +101,6 @@ pub(crate) enum Level {
     Error,
 }
 
-fn text(value: Option<&str>) -> Option<String> {
-    value.and_then(|value| from_str(value).ok())
-}
-
 impl Default for Any {
     fn default() -> Self {
         Self(RawValue::NULL.to_owned())
@@ -146,7 +143,8 @@ impl Field for f64 {
 
 impl Field for String {
     fn read(value: Option<&str>) -> Result<Self, Expected> {
-        text(value).ok_or(Expected::Text)
+        let text = value.and_then(text).ok_or(Expected::Text)?;
+        Ok(text.into_owned())
     }
 }
 
@@ -169,21 +167,23 @@ impl Field for NotBlank {
 
 impl Field for RoomName {
     fn read(value: Option<&str>) -> Result<Self, Expected> {
-        let name = text(value).filter(|name| names::is_room(name));
-        name.map(Self).ok_or(Expected::RoomName)
+        let name = value.and_then(text).filter(|name| names::is_room(name));
+        let name = name.ok_or(Expected::RoomName)?;
+        Ok(Self(name.into_owned()))
     }
 }
 
 impl Field for UserName {
     fn read(value: Option<&str>) -> Result<Self, Expected> {
-        let name = text(value).filter(|name| names::is_user(name));
-        name.map(Self).ok_or(Expected::UserName)
+        let name = value.and_then(text).filter(|name| names::is_user(name));
+        let name = name.ok_or(Expected::UserName)?;
+        Ok(Self(name.into_owned()))
     }
 }
 
 impl Field for Level {
     fn read(value: Option<&str>) -> Result<Self, Expected> {
-        match text(value).as_deref() {
+        match value.and_then(text).as_deref() {
             Some("info") => Ok(Self::Info),
             Some("warning") => Ok(Self::Warning),
             Some("error") => Ok(Self::Error),

@@ -11,12 +11,14 @@ pub(crate) use self::field::{
 pub(crate) use self::messages::messages;
 pub(crate) use self::object::Object;
 pub(crate) use self::schema::Schema;
+pub(crate) use self::text::text;
 pub(crate) use self::wrong::{Expected, ToldField, WrongField, sentence};
 
 mod field;
 mod messages;
 mod object;
 mod schema;
+mod text;
 mod wrong;
 
 /// A message of the server as text.

@@ -7,18 +7,19 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::text::{Text, text};
+
 /// A JSON object whose values stay as they came, in their order, whether they are
 /// known or not. Of a name that comes twice the last value counts.
 #[derive(Debug, Default)]
 pub(crate) struct Object<'a> {
-    fields: Vec<(String, Cow<'a, RawValue>)>,
+    fields: Vec<(Cow<'a, str>, Cow<'a, RawValue>)>,
 }
 
 impl Object<'_> {
     /// Its `type`; empty, which is none, if it is no text.
-    pub(crate) fn kind(&self) -> Option<String> {
-        let kind = self.get("type")?;
-        Some(serde_json::from_str(kind).unwrap_or_default())
+    pub(crate) fn kind(&self) -> Option<Cow<'_, str>> {
+        Some(text(self.get("type")?).unwrap_or_default())
     }
 
     /// The value of `name` in JSON; nothing if it is absent or `null`.
@@ -45,7 +46,7 @@ impl Object<'_> {
             .find(|(known, _)| known == name)
         {
             Some((_, null)) => *null = value,
-            None => self.fields.push((name.to_owned(), value)),
+            None => self.fields.push((name.to_owned().into(), value)),
         }
     }
 }
@@ -63,7 +64,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
                 let mut fields = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
+                while let Some((Text(name), value)) =
+                    map.next_entry::<Text<'de>, &'de RawValue>()?
+                {
                     fields.push((name, Cow::Borrowed(value)));
                 }
                 Ok(Object { fields })
@@ -111,6 +114,7 @@ mod tests {
     fn of_a_name_that_comes_twice_the_last_counts() {
         assert_eq!(object(r#"{"a":1,"a":2}"#).get("a"), Some("2"));
         assert_eq!(object(r#"{"a":1,"a":null}"#).get("a"), None);
+        assert_eq!(object(r#"{"a":1,"\u0061":2}"#).get("a"), Some("2"));
     }
 
     #[test]
@@ -123,6 +127,15 @@ mod tests {
             ("{}", None),
         ] {
             assert_eq!(object(text).kind().as_deref(), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_and_its_kind_are_not_copied() {
+        let object = object(r#"{"type":"chat","message":""}"#);
+        assert!(matches!(object.kind(), Some(Cow::Borrowed("chat"))));
+        for (name, _) in &object.fields {
+            assert!(matches!(name, Cow::Borrowed(_)), "{name}");
         }
     }
 

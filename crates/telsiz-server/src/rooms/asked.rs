@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use telsiz_hub::IdempotencyKey;
 
-use crate::json::{Expected, Field};
+use crate::json::{Expected, Field, text};
 use crate::lang::ByLang;
 
 /// How long a page of the history is, unless somebody says so, and at most.
@@ -21,12 +21,13 @@ impl From<Key> for Option<IdempotencyKey> {
 
 impl Field for Key {
     fn read(value: Option<&str>) -> Result<Self, Expected> {
-        let key = value.and_then(|value| serde_json::from_str::<String>(value).ok());
+        let key = value.and_then(text);
         let key = key.filter(|key| IdempotencyKey::new(key).is_ok());
-        key.map(Self).ok_or(Expected::Other(ByLang {
-            tr: "1-64 baytlık bir metin",
-            en: "a text of 1 to 64 bytes",
-        }))
+        key.map(|key| Self(key.into_owned()))
+            .ok_or(Expected::Other(ByLang {
+                tr: "1-64 baytlık bir metin",
+                en: "a text of 1 to 64 bytes",
+            }))
     }
 }
 

@@ -1,12 +1,13 @@
 //! The messages of `envelope`.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::from_str;
 
 use super::packet::Packet;
 use super::topics::{ALL, Format};
-use crate::json::{Any, Expected, Field, RoomName, Schema, messages};
+use crate::json::{Any, Expected, Field, RoomName, Schema, messages, text};
 
 messages! {
     /// What a client says.
@@ -115,7 +116,7 @@ impl Default for Topic {
 
 impl Field for Action {
     fn read(value: Option<&str>) -> Result<Self, Expected> {
-        Ok(Self(value.and_then(|value| from_str(value).ok())))
+        Ok(Self(value.and_then(text).map(Cow::into_owned)))
     }
 }
 
@@ -127,9 +128,9 @@ impl Field for Topic {
 
 impl Field for Format {
     fn read(value: Option<&str>) -> Result<Self, Expected> {
-        match String::read(value).as_deref() {
-            Ok("json") => Ok(Self::Json),
-            Ok("binary") => Ok(Self::Binary),
+        match value.and_then(text).as_deref() {
+            Some("json") => Ok(Self::Json),
+            Some("binary") => Ok(Self::Binary),
             _ => Err(Expected::OneOf(&["json", "binary"])),
         }
     }

@@ -11,7 +11,7 @@ use self::topics::{Subscriber, Topics};
 use super::{App, Mounting};
 use crate::connections::Counted;
 use crate::conversation::Conversation;
-use crate::json::{Expected, Heard, Object, WrongField, sentence};
+use crate::json::{Expected, Heard, Object, WrongField, sentence, text};
 use crate::lang::{ByLang, Lang};
 use crate::rate::Rate;
 use crate::rules::Rules;
@@ -140,9 +140,9 @@ fn read(heard: Heard<'_>) -> Result<FromClient, FromServer<'static>> {
         }
         Heard::NoJson => return Err(FromServer::error("Invalid JSON".into())),
     };
-    let kind: Option<String> = envelope.get("type").and_then(|kind| from_str(kind).ok());
+    let kind = envelope.get("type").and_then(text);
     let kind = kind.ok_or_else(|| wrong("type", Expected::Text))?;
-    if !FromClient::TYPES.contains(&kind.as_str()) {
+    if !FromClient::TYPES.contains(&&*kind) {
         return Err(not_found(format!("Unknown type: {kind}")));
     }
     let payload = match envelope.get("payload") {

@@ -1,5 +1,6 @@
 //! `lobby`: one room, nicknames, flat messages.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -151,7 +152,7 @@ fn read(heard: Heard<'_>, lang: Lang) -> Result<FromClient, String> {
 }
 
 /// A type that is absent is that of joining.
-fn kind(object: &Object<'_>) -> String {
+fn kind<'a>(object: &'a Object<'_>) -> Cow<'a, str> {
     object.kind().unwrap_or_else(|| "join".into())
 }
 

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Number;
 
-use crate::json::{Expected, Field};
+use crate::json::{Expected, Field, text};
 use crate::lang::ByLang;
 
 /// The `id` of a request: a number, or a text of at most 64 bytes.
@@ -33,21 +33,17 @@ impl Field for RequestId {
             en: "a number or a text of at most 64 bytes",
         });
         let value = value.ok_or(EXPECTED)?;
-        // Longer ones are no numbers that anybody counts with.
-        let number = || {
-            serde_json::from_str(value)
+        let id = match value.starts_with('"') {
+            true => text(value)
+                .filter(|text| text.len() <= MAX)
+                .map(|text| Self::Text(text.into_owned())),
+            // Longer ones are no numbers that anybody counts with.
+            false => serde_json::from_str(value)
                 .ok()
                 .filter(|_| value.len() <= MAX)
+                .map(Self::Number),
         };
-        let text = || {
-            serde_json::from_str(value)
-                .ok()
-                .filter(|text: &String| text.len() <= MAX)
-        };
-        number()
-            .map(Self::Number)
-            .or_else(|| text().map(Self::Text))
-            .ok_or(EXPECTED)
+        id.ok_or(EXPECTED)
     }
 }
 
