@@ -109,10 +109,9 @@ impl FromRequestParts<State> for Room {
         // What is no text is no name either.
         let name = Path::<String>::from_request_parts(parts, http).await;
         let name = name.map_or(String::new(), |Path(name)| name);
-        RoomName::new(&name).map(Self).map_err(|_| {
-            let wrong = names::check_room("room_id", &name).err();
-            Refusal::wrong(wrong.as_slice(), http.lang_of(&parts.headers))
-        })
+        let room = names::room("room_id", &name);
+        room.map(Self)
+            .map_err(|wrong| Refusal::wrong(&[wrong], http.lang_of(&parts.headers)))
     }
 }
 

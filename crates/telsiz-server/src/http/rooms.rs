@@ -100,12 +100,16 @@ impl FromBody for Saying {
 
     fn read(object: &Object<'_>) -> Result<Self, Vec<WrongField>> {
         let mut fields = Fields::new(object);
-        let read = Self {
-            message: fields.read("message"),
-            username: fields.read("username"),
-            idempotency_key: fields.read("idempotency_key"),
-        };
-        fields.finish(read)
+        let message = fields.read("message");
+        let username = fields.read("username");
+        let key = fields.read("idempotency_key");
+        fields.finish(|| {
+            Some(Self {
+                message: message?,
+                username: username?,
+                idempotency_key: key?,
+            })
+        })
     }
 
     fn message(&self) -> &str {
@@ -235,7 +239,7 @@ pub(super) async fn say(
     let draft = Draft {
         user: User::new(CLIENT_ID, name),
         text: saying.message,
-        key: saying.idempotency_key.and_then(Into::into),
+        key: saying.idempotency_key.map(|Key(key)| key),
     };
     let hub = http.site.rooms.hub();
     let appended = hub

@@ -35,7 +35,7 @@ impl FromBody for Sending {
     fn read(object: &Object<'_>) -> Result<Self, Vec<WrongField>> {
         let mut fields = Fields::new(object);
         let message = fields.read("message");
-        fields.finish(Self { message })
+        fields.finish(|| Some(Self { message: message? }))
     }
 
     fn message(&self) -> &str {

@@ -16,7 +16,7 @@ use crate::names;
 ///
 /// `messages!` reads messages whose fields are such. An app adds its own by implementing this and
 /// `JsonSchema`.
-pub(crate) trait Field: Default + JsonSchema {
+pub(crate) trait Field: JsonSchema + Sized {
     /// Reads a value in JSON; `None` if it is absent or `null`.
     fn read(value: Option<&str>) -> Result<Self, Expected>;
 }
@@ -38,35 +38,32 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads a field. One that is wrong is noted; until then its default stands for it.
-    pub(crate) fn read<T: Field>(&mut self, field: &'static str) -> T {
-        T::read(self.object.get(field)).unwrap_or_else(|expected| {
-            self.wrong.push(WrongField { field, expected });
-            T::default()
-        })
+    /// Reads a field. One that is wrong is noted, and nothing is read.
+    pub(crate) fn read<T: Field>(&mut self, field: &'static str) -> Option<T> {
+        let read = T::read(self.object.get(field));
+        read.map_err(|expected| self.wrong.push(WrongField { field, expected }))
+            .ok()
     }
 
-    /// What was read, unless something was wrong.
-    pub(crate) fn finish<T>(self, read: T) -> Result<T, Vec<WrongField>> {
-        match self.wrong.is_empty() {
-            true => Ok(read),
-            false => Err(self.wrong),
-        }
+    /// What the fields make, unless one was wrong.
+    pub(crate) fn finish<T>(self, make: impl FnOnce() -> Option<T>) -> Result<T, Vec<WrongField>> {
+        make().ok_or(self.wrong)
     }
 }
 
 /// The name of a room.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, JsonSchema, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
 pub(crate) struct RoomName(
     #[schemars(
+        with = "String",
         length(min = 1, max = 128),
         regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")
     )]
-    pub(crate) String,
+    pub(crate) telsiz_hub::RoomName,
 );
 
 /// The name or the id of a user, which may be empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, JsonSchema, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, JsonSchema, Serialize)]
 pub(crate) struct UserName(
     #[schemars(
         length(max = 128),
@@ -81,7 +78,7 @@ pub(crate) struct UserName(
 pub(crate) struct TextOrEmpty(pub(crate) String);
 
 /// A text that says something.
-#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub(crate) struct NotBlank(#[schemars(regex(pattern = r"\S"))] pub(crate) String);
 
 /// Any JSON, as it came; `null` if it is absent.
@@ -89,11 +86,10 @@ pub(crate) struct NotBlank(#[schemars(regex(pattern = r"\S"))] pub(crate) String
 pub(crate) struct Any(Box<RawValue>);
 
 /// How grave a message of the system is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Level {
     /// Good to know.
-    #[default]
     Info,
     /// Something may go wrong.
     Warning,
@@ -167,9 +163,9 @@ impl Field for NotBlank {
 
 impl Field for RoomName {
     fn read(value: Option<&str>) -> Result<Self, Expected> {
-        let name = value.and_then(text).filter(|name| names::is_room(name));
-        let name = name.ok_or(Expected::RoomName)?;
-        Ok(Self(name.into_owned()))
+        let name = value.and_then(text).ok_or(Expected::RoomName)?;
+        let name = telsiz_hub::RoomName::new(&name);
+        name.map(Self).map_err(|_| Expected::RoomName)
     }
 }
 
@@ -214,10 +210,11 @@ mod tests {
             assert_eq!(read::<RoomName>(wrong), Err(Expected::RoomName), "{wrong}");
             assert_eq!(read::<UserName>(wrong), Err(Expected::UserName), "{wrong}");
         }
-        assert_eq!(read(r#""""#), Ok(UserName::default()));
+        assert_eq!(read(r#""""#), Ok(UserName(String::new())));
         assert_eq!(read::<RoomName>(r#""""#), Err(Expected::RoomName));
         assert_eq!(read::<RoomName>(r#""a\nb""#), Err(Expected::RoomName));
-        assert_eq!(read(r#""\u011f""#), Ok(RoomName("ğ".into())));
+        let name = read::<RoomName>(r#""\u011f""#).expect("a name");
+        assert_eq!(name.0.as_str(), "ğ");
     }
 
     #[test]

@@ -54,7 +54,7 @@ macro_rules! messages {
                     $(
                         $kind => {
                             $( let $field = fields.read(stringify!($field)); )*
-                            fields.finish(Self::$variant { $($field),* })
+                            fields.finish(|| Some(Self::$variant { $($field: $field?),* }))
                         }
                     )*
                     _ => Err(vec![$crate::json::WrongField {
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_message_is_read_by_its_type() {
         let chat = FromClient::Chat {
-            room_id: RoomName("a".into()),
+            room_id: RoomName(telsiz_hub::RoomName::new("a").expect("a name")),
             text: TextOrEmpty::default(),
         };
         assert_eq!(read(r#"{"type":"chat","room_id":"a","x":1}"#), Ok(chat));

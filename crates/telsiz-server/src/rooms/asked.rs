@@ -10,29 +10,24 @@ use crate::lang::ByLang;
 pub(crate) const HISTORY_PAGE: (usize, usize) = (50, 100);
 
 /// Makes saying it again harmless.
-#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
-pub(crate) struct Key(#[schemars(length(min = 1, max = 64))] String);
-
-impl From<Key> for Option<IdempotencyKey> {
-    fn from(key: Key) -> Self {
-        IdempotencyKey::new(&key.0).ok()
-    }
-}
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+pub(crate) struct Key(
+    #[schemars(with = "String", length(min = 1, max = 64))] pub(crate) IdempotencyKey,
+);
 
 impl Field for Key {
     fn read(value: Option<&str>) -> Result<Self, Expected> {
         let key = value.and_then(text);
-        let key = key.filter(|key| IdempotencyKey::new(key).is_ok());
-        key.map(|key| Self(key.into_owned()))
-            .ok_or(Expected::Other(ByLang {
-                tr: "1-64 baytlık bir metin",
-                en: "a text of 1 to 64 bytes",
-            }))
+        let key = key.and_then(|key| IdempotencyKey::new(&key).ok());
+        key.map(Self).ok_or(Expected::Other(ByLang {
+            tr: "1-64 baytlık bir metin",
+            en: "a text of 1 to 64 bytes",
+        }))
     }
 }
 
 /// A whole number from 1 to [`MOST`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
 pub(crate) struct Number(#[schemars(range(min = 1, max = MOST))] pub(crate) usize);
 
 /// The greatest whole number that all readers of JSON agree on (RFC 7493, section 2.2).

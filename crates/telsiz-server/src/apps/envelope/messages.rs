@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::packet::Packet;
-use super::topics::{ALL, Format};
+use super::topics::Format;
 use crate::json::{Any, Expected, Field, RoomName, Schema, messages, text};
 
 messages! {
@@ -70,13 +70,13 @@ pub(super) enum Data<'a> {
 }
 
 /// What a command does: a text, or it is unknown.
-#[derive(Debug, Default, PartialEq, JsonSchema)]
+#[derive(Debug, PartialEq, JsonSchema)]
 #[schemars(with = "String")]
 pub(super) struct Action(Option<String>);
 
 /// The name of a topic.
 #[derive(Debug, PartialEq, JsonSchema)]
-pub(super) struct Topic(#[schemars(with = "RoomName")] String);
+pub(super) struct Topic(RoomName);
 
 impl FromServer<'_> {
     /// Tells what was wrong.
@@ -104,13 +104,7 @@ impl Action {
 impl Topic {
     /// What it is called.
     pub(super) fn name(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Default for Topic {
-    fn default() -> Self {
-        Self(ALL.to_owned())
+        self.0.0.as_str()
     }
 }
 
@@ -122,7 +116,7 @@ impl Field for Action {
 
 impl Field for Topic {
     fn read(value: Option<&str>) -> Result<Self, Expected> {
-        RoomName::read(value).map(|name| Self(name.0))
+        RoomName::read(value).map(Self)
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, from_str, json};
 use telsiz::{Error, Message, Prepared, Text, Upgrade};
 
-use self::messages::{Data, FromClient, FromServer};
+use self::messages::{Data, FromClient, FromServer, Topic};
 use self::packet::Packet;
-use self::topics::{Subscriber, Topics};
+use self::topics::{ALL, Subscriber, Topics};
 use super::{App, Mounting};
 use crate::connections::Counted;
 use crate::conversation::Conversation;
@@ -90,24 +90,15 @@ fn handle(
             subscriber.publish(COMMANDS, &event(COMMANDS, data), None);
         }
         FromClient::Subscribe { topic, format } => {
-            let topic = topic.unwrap_or_default();
-            let answer = FromServer::Subscribed {
-                topic: topic.name(),
-            }
-            .to_json();
-            let subscribed =
-                subscriber.subscribe(topic.name(), format.unwrap_or_default(), &answer);
+            let topic = topic.as_ref().map_or(ALL, Topic::name);
+            let answer = FromServer::Subscribed { topic }.to_json();
+            let subscribed = subscriber.subscribe(topic, format.unwrap_or_default(), &answer);
             subscribed.map_err(|full| FromServer::error(full.to_string()))?;
         }
         FromClient::Unsubscribe { topic } => {
-            let topic = topic.unwrap_or_default();
-            subscriber.unsubscribe(topic.name());
-            subscriber.tell(
-                &FromServer::Unsubscribed {
-                    topic: topic.name(),
-                }
-                .to_json(),
-            );
+            let topic = topic.as_ref().map_or(ALL, Topic::name);
+            subscriber.unsubscribe(topic);
+            subscriber.tell(&FromServer::Unsubscribed { topic }.to_json());
         }
         FromClient::Sensor { .. } => {
             let sensor = Prepared::new(text.clone());

@@ -97,14 +97,13 @@ impl Asked {
         };
         let (id, name) = (read("user_id"), read("username"));
         let room = upgrade.param("room_id").unwrap_or(DEFAULT_ROOM);
-        match RoomName::new(room) {
+        match names::room("room_id", room) {
             Ok(room) if wrong.is_empty() => Ok(Self {
                 room,
                 user: User::new(&id, &name),
             }),
-            Ok(_) => Err(wrong),
-            Err(_) => {
-                wrong.extend(names::check_room("room_id", room).err());
+            room => {
+                wrong.extend(room.err());
                 Err(wrong)
             }
         }

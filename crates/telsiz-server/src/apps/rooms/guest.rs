@@ -16,7 +16,8 @@ use crate::json::{Field, Heard, Object, WrongField, sentence, write};
 use crate::lang::Lang;
 use crate::rooms::texts as said;
 use crate::rooms::{
-    Client, HISTORY_PAGE, History, LIST, Line, MemberEntry, Number, Rooms, Seats, Worker, sit_down,
+    Client, HISTORY_PAGE, History, Key, LIST, Line, MemberEntry, Number, Rooms, Seats, Worker,
+    sit_down,
 };
 
 /// How many rooms a list has at most.
@@ -128,7 +129,7 @@ impl Guest {
                 message,
                 idempotency_key,
             } => {
-                let key = idempotency_key.and_then(Into::into);
+                let key = idempotency_key.map(|Key(key)| key);
                 self.publish(&room_id.0, message.0, key, id, conversation)
                     .await
             }
@@ -137,7 +138,7 @@ impl Guest {
                 message,
                 idempotency_key,
             } => {
-                let key = idempotency_key.and_then(Into::into);
+                let key = idempotency_key.map(|Key(key)| key);
                 self.publish(&room_id.0, message.0, key, id, conversation)
                     .await
             }
@@ -170,22 +171,18 @@ impl Guest {
 
     async fn join(
         &mut self,
-        room: &str,
+        room: &RoomName,
         since: Option<Since>,
         id: Option<RequestId>,
         conversation: &Conversation,
     ) -> Result<(), Error> {
         let lang = conversation.lang();
-        let room = match self.room(room, lang) {
-            Ok(room) => room,
-            Err(refused) => return reject(conversation, id, refused).await,
-        };
         let since = since.map(Into::into);
-        let seat = self.seats.take(&room);
+        let seat = self.seats.take(room);
         let was_there = seat.is_some();
         let joining = match seat {
             Some(seat) => seat.rejoin(since).await.map_err(ReadError::from),
-            None => self.worker.join(&room, &self.member, since).await,
+            None => self.worker.join(room, &self.member, since).await,
         };
         let joining = match joining {
             Ok(joining) => joining,
@@ -193,7 +190,7 @@ impl Guest {
         };
         let line = texts::you_joined(lang, room.as_str());
         self.say(
-            FromServer::system(&room, line, self.hub().clock().now()),
+            FromServer::system(room, line, self.hub().clock().now()),
             conversation,
         )
         .await?;
@@ -215,7 +212,7 @@ impl Guest {
         if let Some(joined) = before {
             conversation.reply(joined).await?;
         }
-        if let Some(seat) = sit_down(joining, &room, &self.line, conversation).await? {
+        if let Some(seat) = sit_down(joining, room, &self.line, conversation).await? {
             self.seats.insert(seat);
         }
         if let Some(joined) = behind {
@@ -224,13 +221,12 @@ impl Guest {
         Ok(())
     }
 
-    fn leave(&mut self, room: &str, lang: Lang) -> Done<Option<String>> {
-        let room = self.room(room, lang)?;
-        let seat = self.seats.take(&room).ok_or_else(|| not_member(lang))?;
+    fn leave(&mut self, room: &RoomName, lang: Lang) -> Done<Option<String>> {
+        let seat = self.seats.take(room).ok_or_else(|| not_member(lang))?;
         drop(seat);
         let line = texts::you_left(lang, room.as_str());
         Ok(Some(write(&FromServer::system(
-            &room,
+            room,
             line,
             self.hub().clock().now(),
         ))))
@@ -238,24 +234,23 @@ impl Guest {
 
     async fn publish(
         &self,
-        room: &str,
+        room: &RoomName,
         text: String,
         key: Option<telsiz_hub::IdempotencyKey>,
         id: Option<RequestId>,
         conversation: &Conversation,
     ) -> Result<(), Error> {
         let lang = conversation.lang();
-        let room = match self.joined_room(room, lang) {
-            Ok(room) => room,
-            Err(refused) => return reject(conversation, id, refused).await,
-        };
+        if let Err(refused) = self.require_seat(room, lang) {
+            return reject(conversation, id, refused).await;
+        }
         let draft = Draft {
             user: self.member.user.clone(),
             text,
             key,
         };
         let publishing = self.line.publishing();
-        let appended = self.hub().publish(self.identity(), &room, draft).await;
+        let appended = self.hub().publish(self.identity(), room, draft).await;
         drop(publishing);
         let appended = match appended {
             Ok(appended) => appended,
@@ -274,9 +269,9 @@ impl Guest {
         self.say(published, conversation).await
     }
 
-    fn typing(&self, room: &str, lang: Lang) -> Done<Option<String>> {
-        let room = self.joined_room(room, lang)?;
-        let typed = self.hub().typing(&room, &self.member);
+    fn typing(&self, room: &RoomName, lang: Lang) -> Done<Option<String>> {
+        self.require_seat(room, lang)?;
+        let typed = self.hub().typing(room, &self.member);
         typed.map(|()| None).map_err(|_| forbidden(lang))
     }
 
@@ -318,16 +313,12 @@ impl Guest {
 
     async fn room_members(
         &self,
-        room: &str,
+        room: &RoomName,
         id: Option<RequestId>,
         conversation: &Conversation,
     ) -> Result<(), Error> {
         let lang = conversation.lang();
-        let room = match self.room(room, lang) {
-            Ok(room) => room,
-            Err(refused) => return reject(conversation, id, refused).await,
-        };
-        let listing = match self.hub().users(self.identity(), &room, LIST).await {
+        let listing = match self.hub().users(self.identity(), room, LIST).await {
             Ok(listing) => listing,
             Err(error) => return reject(conversation, id, unread(&error, lang)).await,
         };
@@ -378,20 +369,19 @@ impl Guest {
 
     async fn history(
         &self,
-        room: &str,
+        room: &RoomName,
         page: usize,
         per_page: usize,
         id: Option<RequestId>,
         conversation: &Conversation,
     ) -> Result<(), Error> {
         let lang = conversation.lang();
-        let room = match self.joined_room(room, lang) {
-            Ok(room) => room,
-            Err(refused) => return reject(conversation, id, refused).await,
-        };
+        if let Err(refused) = self.require_seat(room, lang) {
+            return reject(conversation, id, refused).await;
+        }
         let history = match self
             .hub()
-            .history(self.identity(), &room, page, per_page)
+            .history(self.identity(), room, page, per_page)
             .await
         {
             Ok(history) => history,
@@ -399,24 +389,15 @@ impl Guest {
         };
         let history = FromServer::MessageHistory {
             request: Request { id },
-            history: History::new(&room, page, &history),
+            history: History::new(room, page, &history),
         };
         self.say(history, conversation).await
     }
 
-    /// A room of this name.
-    fn room(&self, name: &str, lang: Lang) -> Done<RoomName> {
-        RoomName::new(name).map_err(|_| {
-            let wrong = crate::names::check_room("room_id", name).err();
-            bad_request(wrong.as_slice(), lang)
-        })
-    }
-
-    /// A room of this name that it is in.
-    fn joined_room(&self, name: &str, lang: Lang) -> Done<RoomName> {
-        let room = self.room(name, lang)?;
-        match self.seats.contains(&room) {
-            true => Ok(room),
+    /// Fails unless it is in this room.
+    fn require_seat(&self, room: &RoomName, lang: Lang) -> Done<()> {
+        match self.seats.contains(room) {
+            true => Ok(()),
             false => Err(not_member(lang)),
         }
     }

@@ -56,7 +56,7 @@ messages! {
 }
 
 /// A position that a client knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub(super) struct Since {
     epoch: String,
     seq: u64,
@@ -82,10 +82,9 @@ impl Field for Since {
 }
 
 /// Whether somebody pays attention.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum HereOrAway {
-    #[default]
     Online,
     Away,
 }

@@ -20,12 +20,6 @@ pub(super) enum RequestId {
 /// The most bytes of an id that is a text.
 const MAX: usize = 64;
 
-impl Default for RequestId {
-    fn default() -> Self {
-        Self::Text(String::new())
-    }
-}
-
 impl Field for RequestId {
     fn read(value: Option<&str>) -> Result<Self, Expected> {
         const EXPECTED: Expected = Expected::Other(ByLang {

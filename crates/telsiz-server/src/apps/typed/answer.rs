@@ -27,8 +27,8 @@ fn validated(mut object: Object<'_>, lang: Lang) -> Result<String, Vec<WrongFiel
             object.fill("timestamp", &timestamp::now());
             write(&object)
         }
-        FromClient::JoinRoom { room_id } => info(&texts::joined(lang, &room_id.0)),
-        FromClient::LeaveRoom { room_id } => info(&texts::left(lang, &room_id.0)),
+        FromClient::JoinRoom { room_id } => info(&texts::joined(lang, room_id.0.as_str())),
+        FromClient::LeaveRoom { room_id } => info(&texts::left(lang, room_id.0.as_str())),
         FromClient::System { .. } => {
             object.fill("message", "");
             object.fill("level", "info");

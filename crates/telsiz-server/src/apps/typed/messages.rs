@@ -32,7 +32,8 @@ pub(super) enum FromServer<'a> {
     /// A chat comes back.
     #[expect(dead_code, reason = "it is written as it came, with what nobody knows")]
     Chat {
-        room_id: RoomName,
+        #[schemars(with = "RoomName")]
+        room_id: &'a str,
         user_id: UserName,
         username: UserName,
         message: NotBlank,
