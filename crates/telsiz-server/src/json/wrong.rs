@@ -34,7 +34,6 @@ pub(crate) enum Expected {
     OneOf(&'static [&'static str]),
     /// Something that only one app knows, put so that it can stand before "bekleniyordu" and
     /// behind "expected".
-    #[allow(dead_code, reason = "for apps to come")]
     Other(ByLang<&'static str>),
 }
 
