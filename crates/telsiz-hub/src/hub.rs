@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::engine::{Appended, Engine, EngineError, HistoryPage, PublishError};
 use crate::event::{Ephemeral, Signal, Status, Told};
 use crate::inbox::Inbox;
-use crate::member::{ConnectionId, Listing, Member, RoomSummary};
+use crate::member::{ConnectionId, Listing, Member, RoomSummary, User};
 use crate::name::RoomName;
 use crate::publication::Draft;
 use crate::switchboard::Switchboard;
@@ -88,9 +88,14 @@ impl Hub {
         &self.clock
     }
 
-    /// An id for a new connection.
-    pub fn new_connection(&self) -> ConnectionId {
-        ConnectionId(self.last_connection.fetch_add(1, Ordering::Relaxed) + 1)
+    /// A new connection of `user`, which is in no room yet.
+    pub fn new_member(&self, user: User) -> Arc<Member> {
+        let last = self.last_connection.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Member {
+            connection: ConnectionId(last + 1),
+            user,
+            connected_at: self.clock.now(),
+        })
     }
 
     /// A worker that delivers through `outlet`; see [`Worker::run`].

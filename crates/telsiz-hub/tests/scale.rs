@@ -130,11 +130,8 @@ impl<O: Outlet<Line = usize>> House<O> {
     }
 
     fn member(&self, number: usize) -> Arc<Member> {
-        Arc::new(Member {
-            connection: self.hub.new_connection(),
-            user: User::new(&number.to_string(), "somebody"),
-            connected_at: Timestamp(0),
-        })
+        let user = User::new(&number.to_string(), "somebody");
+        self.hub.new_member(user)
     }
 
     fn join(&self, room: &RoomName, member: &Arc<Member>, line: usize) -> Seat<O> {

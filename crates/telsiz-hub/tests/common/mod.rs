@@ -184,11 +184,7 @@ impl House {
     }
 
     pub(crate) fn member(&self, user: &str) -> Arc<Member> {
-        Arc::new(Member {
-            connection: self.hub.new_connection(),
-            user: User::new(user, user),
-            connected_at: Timestamp(0),
-        })
+        self.hub.new_member(User::new(user, user))
     }
 
     /// Publishes, whether there is room or not.

@@ -170,15 +170,10 @@ impl World {
     }
 
     fn client(&mut self, number: u8) -> Client {
-        let now = Timestamp(self.time.load(Ordering::Relaxed));
         let user = User::new(&format!("u{}", number % USERS), "somebody");
         let hub = self.hub_of(number);
         Client {
-            member: Arc::new(Member {
-                connection: self.process().hubs[hub].hub.new_connection(),
-                user,
-                connected_at: now,
-            }),
+            member: self.process().hubs[hub].hub.new_member(user),
             told: Arc::default(),
             places: BTreeMap::new(),
         }

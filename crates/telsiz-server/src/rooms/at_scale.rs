@@ -8,10 +8,11 @@ use std::task::{Context, Poll};
 
 use serde_json::Value;
 use telsiz::{Message, Receiver, Sender, State};
-use telsiz_hub::{Draft, Identity, Member, RoomName, Seat, Signal, Status, Step, Timestamp, User};
+use telsiz_hub::{Draft, Identity, Member, RoomName, Seat, Signal, Status, Step, User};
 use telsiz_proto::handshake::{RequestReader, encode_response, verify};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
+use uuid::Uuid;
 
 use super::{Dialect, Line, Outlet, Rooms};
 use crate::lang::Lang;
@@ -167,13 +168,8 @@ impl House {
         let connect = telsiz::connect("ws://memory/").write_buffer(1024 * 1024);
         let ws = connect.over(wire.clone()).await.expect("a connection");
         let (receiver, sender) = ws.split();
-        let connection = self.rooms.hub().new_connection();
-        let id = connection.0.to_string();
-        let member = Arc::new(Member {
-            connection,
-            user: User::new(&id, &id),
-            connected_at: Timestamp(0),
-        });
+        let id = Uuid::new_v4().to_string();
+        let member = self.rooms.hub().new_member(User::new(&id, &id));
         Guest {
             line: Line::new(sender.clone(), &DIALECT, Lang::En).answered(&member.user),
             wire,

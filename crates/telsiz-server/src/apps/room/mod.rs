@@ -121,12 +121,7 @@ struct Guest {
 
 impl Guest {
     fn new(asked: Asked, rooms: Rooms, conversation: &Conversation) -> Self {
-        let hub = rooms.hub();
-        let member = Arc::new(Member {
-            connection: hub.new_connection(),
-            user: asked.user,
-            connected_at: hub.clock().now(),
-        });
+        let member = rooms.hub().new_member(asked.user);
         let line = Line::new(
             conversation.sender(),
             &messages::DIALECT,

@@ -49,12 +49,7 @@ type Done<T> = Result<T, Refused>;
 
 impl Guest {
     pub(super) fn new(who: Who, rooms: Rooms, worker: usize, conversation: &Conversation) -> Self {
-        let hub = rooms.hub();
-        let member = Arc::new(Member {
-            connection: hub.new_connection(),
-            user: User::new(&who.id, &who.name),
-            connected_at: hub.clock().now(),
-        });
+        let member = rooms.hub().new_member(User::new(&who.id, &who.name));
         let sender = conversation.sender();
         let clients = rooms.clients();
         Self {
