@@ -1,20 +1,19 @@
 //! A connection and the rooms that it is in.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use telsiz::Error;
-use telsiz_hub::{Draft, Hub, Identity, Member, PublishError, ReadError, RoomName, Status, User};
+use telsiz_hub::{Draft, Hub, Identity, Member, Position, ReadError, RoomName, Status, User};
 
 use super::Who;
-use super::messages::{DIALECT, FromClient, FromServer, Request, RoomEntry, Since, UserEntry};
-use super::request::{Code, RequestId};
-use super::texts::{self, NO_JSON, NOT_MEMBER};
+use super::asker::{Asker, Done, Undone};
+use super::messages::{DIALECT, FromClient, FromServer, RoomEntry, Since, UserEntry};
+use super::refused::Refused;
+use super::request::RequestId;
+use super::texts;
 use crate::conversation::Conversation;
-use crate::json::{Field, Heard, Object, WrongField, sentence, write};
-use crate::lang::Lang;
-use crate::rooms::texts as said;
+use crate::json::{Field, Heard, NotBlank, RoomName as Room, TextOrEmpty, WrongField};
 use crate::rooms::{
     Client, HISTORY_PAGE, History, Key, LIST, Line, MemberEntry, Number, Rooms, Seats, Worker,
     sit_down,
@@ -36,16 +35,6 @@ pub(super) struct Guest {
     seats: Seats,
     client: Client,
 }
-
-/// Why a request was not done.
-#[derive(Debug)]
-struct Refused {
-    code: Code,
-    message: Cow<'static, str>,
-}
-
-/// What becomes of a request: what is said to everyone who asks, and that it was done.
-type Done<T> = Result<T, Refused>;
 
 impl Guest {
     pub(super) fn new(who: Who, rooms: Rooms, worker: usize, conversation: &Conversation) -> Self {
@@ -75,183 +64,134 @@ impl Guest {
         Identity::Client(&self.member.user)
     }
 
+    /// Does what somebody asks for, and answers.
     pub(super) async fn answer(
         &mut self,
         heard: Heard<'_>,
         conversation: &Conversation,
     ) -> Result<(), Error> {
-        let lang = conversation.lang();
+        let id = None;
+        let mut asker = Asker { conversation, id };
+        let done = match self.obey(heard, &mut asker).await {
+            Err(Undone::Refused(refused)) => asker.reject(&refused).await,
+            done => done,
+        };
+        match done {
+            Err(Undone::Lost(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn obey(&mut self, heard: Heard<'_>, asker: &mut Asker<'_>) -> Done {
         let object = match heard {
             Heard::Object(object) => object,
-            Heard::NoObject => {
-                let wrong = [WrongField::NO_OBJECT];
-                return reject(conversation, None, bad_request(&wrong, lang)).await;
-            }
-            Heard::NoJson => {
-                let message = NO_JSON.of(lang).into();
-                let code = Code::BadRequest;
-                return reject(conversation, None, Refused { code, message }).await;
-            }
+            Heard::NoObject => return Err(vec![WrongField::NO_OBJECT].into()),
+            Heard::NoJson => return Err(Refused::NoJson.into()),
         };
-        let id = match object
-            .get("id")
-            .map(|id| RequestId::read(Some(id)))
-            .transpose()
-        {
-            Ok(id) => id,
-            Err(expected) => {
-                let field = "id";
-                let wrong = bad_request(&[WrongField { field, expected }], lang);
-                return conversation
-                    .reply(write(&error(None, Some(wrong.code), wrong.message)))
-                    .await;
-            }
-        };
-        let asked = match read(&object, lang) {
-            Ok(asked) => asked,
-            Err(refused) => return reject(conversation, id, refused).await,
-        };
-        match asked {
-            FromClient::JoinRoom { room_id, since } => {
-                self.join(&room_id.0, since, id, conversation).await
-            }
-            FromClient::LeaveRoom { room_id } => {
-                let left = self.leave(&room_id.0, lang);
-                self.finish(left, id, conversation).await
-            }
+        let id = Option::<RequestId>::read(object.get("id"));
+        asker.id = id.map_err(Refused::WrongId)?;
+        match FromClient::read(&object.kind().unwrap_or_default(), &object)? {
+            FromClient::JoinRoom {
+                room_id: Room(room),
+                since,
+            } => self.join(&room, since, asker).await,
+            FromClient::LeaveRoom {
+                room_id: Room(room),
+            } => self.leave(&room, asker).await,
             FromClient::RoomMessage {
-                room_id,
-                message,
-                idempotency_key,
-            } => {
-                let key = idempotency_key.map(|Key(key)| key);
-                self.publish(&room_id.0, message.0, key, id, conversation)
-                    .await
+                room_id: Room(room),
+                message: TextOrEmpty(text),
+                idempotency_key: key,
             }
-            FromClient::Chat {
-                room_id,
-                message,
-                idempotency_key,
-            } => {
-                let key = idempotency_key.map(|Key(key)| key);
-                self.publish(&room_id.0, message.0, key, id, conversation)
-                    .await
-            }
-            FromClient::Typing { room_id } => {
-                let typed = self.typing(&room_id.0, lang);
-                self.finish(typed, id, conversation).await
-            }
-            FromClient::SetStatus { status } => {
-                let set = self.set_status(status.into(), lang).await;
-                self.finish(set, id, conversation).await
-            }
-            FromClient::GetRooms {} => self.room_list(id, conversation).await,
-            FromClient::GetRoomMembers { room_id } => {
-                self.room_members(&room_id.0, id, conversation).await
-            }
-            FromClient::GetUsers {} => self.user_list(id, conversation).await,
+            | FromClient::Chat {
+                room_id: Room(room),
+                message: NotBlank(text),
+                idempotency_key: key,
+            } => self.publish(&room, text, key, asker).await,
+            FromClient::Typing {
+                room_id: Room(room),
+            } => self.typing(&room, asker).await,
+            FromClient::SetStatus { status } => self.set_status(status.into(), asker).await,
+            FromClient::GetRooms {} => self.room_list(asker).await,
+            FromClient::GetRoomMembers {
+                room_id: Room(room),
+            } => self.room_members(&room, asker).await,
+            FromClient::GetUsers {} => self.user_list(asker).await,
             FromClient::GetHistory {
-                room_id,
+                room_id: Room(room),
                 page,
                 per_page,
             } => {
                 let page = page.map_or(1, |Number(page)| page);
                 let (usual, most) = HISTORY_PAGE;
                 let per_page = per_page.map_or(usual, |Number(count)| count.min(most));
-                self.history(&room_id.0, page, per_page, id, conversation)
-                    .await
+                self.history(&room, page, per_page, asker).await
             }
         }
     }
 
-    async fn join(
-        &mut self,
-        room: &RoomName,
-        since: Option<Since>,
-        id: Option<RequestId>,
-        conversation: &Conversation,
-    ) -> Result<(), Error> {
-        let lang = conversation.lang();
+    async fn join(&mut self, room: &RoomName, since: Option<Since>, asker: &Asker<'_>) -> Done {
         let since = since.map(Into::into);
         let seat = self.seats.take(room);
         let was_there = seat.is_some();
         let joining = match seat {
-            Some(seat) => seat.rejoin(since).await.map_err(ReadError::from),
-            None => self.worker.join(room, &self.member, since).await,
+            Some(seat) => seat.rejoin(since).await?,
+            None => self.worker.join(room, &self.member, since).await?,
         };
-        let joining = match joining {
-            Ok(joining) => joining,
-            Err(error) => return reject(conversation, id, unread(&error, lang)).await,
-        };
-        let line = texts::you_joined(lang, room.as_str());
-        self.say(
-            FromServer::system(room, line, self.hub().clock().now()),
-            conversation,
-        )
-        .await?;
-        let joined = id.map(|id| {
-            let position = joining.position();
-            write(&FromServer::Ok {
-                id,
-                room_id: Some(room.as_str()),
-                epoch: Some(position.epoch.as_str()),
-                seq: Some(position.seq),
-                recovered: Some(joining.recovered()),
-            })
+        let line = texts::you_joined(asker.lang(), room.as_str());
+        self.tell(room, line, asker).await?;
+        let Position { epoch, seq } = joining.position();
+        let recovered = joining.recovered();
+        let joined = asker.id.as_ref().map(|id| FromServer::Ok {
+            id,
+            room_id: Some(room.as_str()),
+            epoch: Some(epoch.as_str()),
+            seq: Some(seq),
+            recovered: Some(recovered),
         });
         // Nothing follows the answer that was published before it, unless it was asked for.
-        let (before, behind) = match was_there && !joining.recovered() {
+        let (before, behind) = match was_there && !recovered {
             true => (None, joined),
             false => (joined, None),
         };
         if let Some(joined) = before {
-            conversation.reply(joined).await?;
+            asker.say(joined).await?;
         }
-        if let Some(seat) = sit_down(joining, room, &self.line, conversation).await? {
+        let seat = sit_down(joining, room, &self.line, asker.conversation).await;
+        if let Some(seat) = seat.map_err(Undone::Lost)? {
             self.seats.insert(seat);
         }
         if let Some(joined) = behind {
-            conversation.reply(joined).await?;
+            asker.say(joined).await?;
         }
         Ok(())
     }
 
-    fn leave(&mut self, room: &RoomName, lang: Lang) -> Done<Option<String>> {
-        let seat = self.seats.take(room).ok_or_else(|| not_member(lang))?;
+    async fn leave(&mut self, room: &RoomName, asker: &Asker<'_>) -> Done {
+        let seat = self.seats.take(room).ok_or(Refused::NotMember)?;
         drop(seat);
-        let line = texts::you_left(lang, room.as_str());
-        Ok(Some(write(&FromServer::system(
-            room,
-            line,
-            self.hub().clock().now(),
-        ))))
+        let line = texts::you_left(asker.lang(), room.as_str());
+        self.tell(room, line, asker).await?;
+        asker.confirm().await
     }
 
     async fn publish(
         &self,
         room: &RoomName,
         text: String,
-        key: Option<telsiz_hub::IdempotencyKey>,
-        id: Option<RequestId>,
-        conversation: &Conversation,
-    ) -> Result<(), Error> {
-        let lang = conversation.lang();
-        if let Err(refused) = self.require_seat(room, lang) {
-            return reject(conversation, id, refused).await;
-        }
+        key: Option<Key>,
+        asker: &Asker<'_>,
+    ) -> Done {
+        self.require_seat(room)?;
         let draft = Draft {
             user: self.member.user.clone(),
             text,
-            key,
+            key: key.map(|Key(key)| key),
         };
         let publishing = self.line.publishing();
-        let appended = self.hub().publish(self.identity(), room, draft).await;
+        let appended = self.hub().publish(self.identity(), room, draft).await?;
         drop(publishing);
-        let appended = match appended {
-            Ok(appended) => appended,
-            Err(error) => return reject(conversation, id, unpublished(&error, lang)).await,
-        };
-        let Some(id) = id else {
+        let Some(id) = &asker.id else {
             return Ok(());
         };
         let published = FromServer::Ok {
@@ -261,88 +201,62 @@ impl Guest {
             seq: Some(appended.position.seq),
             recovered: None,
         };
-        self.say(published, conversation).await
+        asker.say(published).await
     }
 
-    fn typing(&self, room: &RoomName, lang: Lang) -> Done<Option<String>> {
-        self.require_seat(room, lang)?;
-        let typed = self.hub().typing(room, &self.member);
-        typed.map(|()| None).map_err(|_| forbidden(lang))
+    async fn typing(&self, room: &RoomName, asker: &Asker<'_>) -> Done {
+        self.require_seat(room)?;
+        self.hub().typing(room, &self.member)?;
+        asker.confirm().await
     }
 
-    async fn set_status(&self, status: Status, lang: Lang) -> Done<Option<String>> {
+    async fn set_status(&self, status: Status, asker: &Asker<'_>) -> Done {
         self.client.set_status(status);
-        let told = self.hub().set_status(&self.member, status).await;
-        told.map_err(|error| unread(&error.into(), lang))?;
+        self.hub().set_status(&self.member, status).await?;
         let User { id, name } = &self.member.user;
-        Ok(Some(write(&FromServer::Status {
+        let told = FromServer::Status {
             client_id: id,
             username: name,
             status: status.into(),
-        })))
-    }
-
-    async fn room_list(
-        &self,
-        id: Option<RequestId>,
-        conversation: &Conversation,
-    ) -> Result<(), Error> {
-        match self.hub().rooms(0, ROOM_LIST).await {
-            Ok((rooms, _)) => {
-                let rooms = rooms.iter().map(|room| RoomEntry {
-                    room_id: room.name.as_str(),
-                    member_count: room.users,
-                });
-                let list = FromServer::RoomList {
-                    request: Request { id },
-                    rooms: rooms.collect(),
-                };
-                self.say(list, conversation).await
-            }
-            Err(error) => {
-                let refused = unread(&error.into(), conversation.lang());
-                reject(conversation, id, refused).await
-            }
-        }
-    }
-
-    async fn room_members(
-        &self,
-        room: &RoomName,
-        id: Option<RequestId>,
-        conversation: &Conversation,
-    ) -> Result<(), Error> {
-        let lang = conversation.lang();
-        let listing = match self.hub().users(self.identity(), room, LIST).await {
-            Ok(listing) => listing,
-            Err(error) => return reject(conversation, id, unread(&error, lang)).await,
         };
+        asker.say(told).await?;
+        asker.confirm().await
+    }
+
+    async fn room_list(&self, asker: &Asker<'_>) -> Done {
+        let (rooms, _) = self.hub().rooms(0, ROOM_LIST).await?;
+        let rooms = rooms.iter().map(|room| RoomEntry {
+            room_id: room.name.as_str(),
+            member_count: room.users,
+        });
+        let list = FromServer::RoomList {
+            request: asker.request(),
+            rooms: rooms.collect(),
+        };
+        asker.say(list).await
+    }
+
+    async fn room_members(&self, room: &RoomName, asker: &Asker<'_>) -> Done {
+        let listing = self.hub().users(self.identity(), room, LIST).await?;
         let members = listing
             .members
             .iter()
             .map(|member| MemberEntry::new(member));
         let list = FromServer::RoomMembers {
-            request: Request { id },
+            request: asker.request(),
             room_id: room.as_str(),
             members: members.collect(),
         };
-        self.say(list, conversation).await
+        asker.say(list).await
     }
 
-    async fn user_list(
-        &self,
-        id: Option<RequestId>,
-        conversation: &Conversation,
-    ) -> Result<(), Error> {
+    async fn user_list(&self, asker: &Asker<'_>) -> Done {
         let mut members = vec![self.member.clone()];
         for room in self.seats.rooms() {
             match self.hub().users(self.identity(), room, LIST).await {
                 Ok(listing) => members.extend(listing.members),
                 Err(ReadError::Forbidden(_)) => {}
-                Err(error) => {
-                    let refused = unread(&error, conversation.lang());
-                    return reject(conversation, id, refused).await;
-                }
+                Err(error) => return Err(error.into()),
             }
             if members.len() > USER_LIST {
                 break;
@@ -357,9 +271,8 @@ impl Guest {
                 status: clients.status(id).into(),
             });
         }
-        let request = Request { id };
-        self.say(FromServer::UserList { request, users }, conversation)
-            .await
+        let request = asker.request();
+        asker.say(FromServer::UserList { request, users }).await
     }
 
     async fn history(
@@ -367,130 +280,28 @@ impl Guest {
         room: &RoomName,
         page: usize,
         per_page: usize,
-        id: Option<RequestId>,
-        conversation: &Conversation,
-    ) -> Result<(), Error> {
-        let lang = conversation.lang();
-        if let Err(refused) = self.require_seat(room, lang) {
-            return reject(conversation, id, refused).await;
-        }
-        let history = match self
-            .hub()
-            .history(self.identity(), room, page, per_page)
-            .await
-        {
-            Ok(history) => history,
-            Err(error) => return reject(conversation, id, unread(&error, lang)).await,
-        };
+        asker: &Asker<'_>,
+    ) -> Done {
+        self.require_seat(room)?;
+        let hub = self.hub();
+        let found = hub.history(self.identity(), room, page, per_page).await?;
         let history = FromServer::MessageHistory {
-            request: Request { id },
-            history: History::new(room, page, &history),
+            request: asker.request(),
+            history: History::new(room, page, &found),
         };
-        self.say(history, conversation).await
+        asker.say(history).await
     }
 
-    /// Fails unless it is in this room.
-    fn require_seat(&self, room: &RoomName, lang: Lang) -> Done<()> {
+    /// Tells who asked a line about a room.
+    async fn tell(&self, room: &RoomName, line: String, asker: &Asker<'_>) -> Done {
+        let now = self.hub().clock().now();
+        asker.say(FromServer::system(room, line, now)).await
+    }
+
+    fn require_seat(&self, room: &RoomName) -> Result<(), Refused> {
         match self.seats.contains(room) {
             true => Ok(()),
-            false => Err(not_member(lang)),
+            false => Err(Refused::NotMember),
         }
-    }
-
-    async fn say(&self, message: FromServer<'_>, conversation: &Conversation) -> Result<(), Error> {
-        conversation.reply(write(&message)).await
-    }
-
-    /// Says what everyone who asks is told, and that a request with an `id` was done.
-    async fn finish(
-        &self,
-        done: Done<Option<String>>,
-        id: Option<RequestId>,
-        conversation: &Conversation,
-    ) -> Result<(), Error> {
-        match done {
-            Ok(line) => {
-                if let Some(line) = line {
-                    conversation.reply(line).await?;
-                }
-                match id {
-                    Some(id) => self.say(FromServer::done(id), conversation).await,
-                    None => Ok(()),
-                }
-            }
-            Err(refused) => reject(conversation, id, refused).await,
-        }
-    }
-}
-
-fn read(object: &Object<'_>, lang: Lang) -> Done<FromClient> {
-    let kind = object.kind().unwrap_or_default();
-    FromClient::read(&kind, object).map_err(|wrong| Refused {
-        code: match wrong.iter().any(|wrong| wrong.field == "type") {
-            true => Code::UnknownType,
-            false => Code::BadRequest,
-        },
-        message: sentence(&wrong, lang).into(),
-    })
-}
-
-async fn reject(
-    conversation: &Conversation,
-    id: Option<RequestId>,
-    refused: Refused,
-) -> Result<(), Error> {
-    let code = id.is_some().then_some(refused.code);
-    conversation
-        .reply(write(&error(id, code, refused.message)))
-        .await
-}
-
-fn error(id: Option<RequestId>, code: Option<Code>, message: Cow<'_, str>) -> FromServer<'_> {
-    FromServer::Error {
-        request: Request { id },
-        code,
-        message,
-    }
-}
-
-fn bad_request(wrong: &[WrongField], lang: Lang) -> Refused {
-    Refused {
-        code: Code::BadRequest,
-        message: sentence(wrong, lang).into(),
-    }
-}
-
-fn not_member(lang: Lang) -> Refused {
-    Refused {
-        code: Code::NotMember,
-        message: NOT_MEMBER.of(lang).into(),
-    }
-}
-
-fn forbidden(lang: Lang) -> Refused {
-    Refused {
-        code: Code::Forbidden,
-        message: said::FORBIDDEN.of(lang).into(),
-    }
-}
-
-fn unread(error: &ReadError, lang: Lang) -> Refused {
-    Refused {
-        code: match error {
-            ReadError::Forbidden(_) => Code::Forbidden,
-            _ => Code::Internal,
-        },
-        message: said::of_read_error(error, lang),
-    }
-}
-
-fn unpublished(error: &PublishError, lang: Lang) -> Refused {
-    Refused {
-        code: match error {
-            PublishError::Forbidden(_) => Code::Forbidden,
-            PublishError::Busy => Code::Busy,
-            _ => Code::Internal,
-        },
-        message: said::of_publish_error(error, lang),
     }
 }

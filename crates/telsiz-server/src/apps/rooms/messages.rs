@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use telsiz_hub::{Epoch, Event, Position, RoomName, Signal, Status, Timestamp};
 
-use super::request::{Code, RequestId};
+use super::refused::Code;
+use super::request::RequestId;
 use super::texts;
 use crate::json::{
     Expected, Field, Heard, NotBlank, RoomName as Room, TextOrEmpty, messages, write,
@@ -130,20 +131,20 @@ pub(super) enum FromServer<'a> {
     /// The rooms that somebody is in, the first 1,000 of them.
     RoomList {
         #[serde(flatten)]
-        request: Request,
+        request: Request<'a>,
         rooms: Vec<RoomEntry<'a>>,
     },
     /// Who is in a room, the first 500 users.
     RoomMembers {
         #[serde(flatten)]
-        request: Request,
+        request: Request<'a>,
         room_id: &'a str,
         members: Vec<MemberEntry<'a>>,
     },
     /// Who is in the rooms of the asker, by id.
     UserList {
         #[serde(flatten)]
-        request: Request,
+        request: Request<'a>,
         users: BTreeMap<&'a str, UserEntry<'a>>,
     },
     /// Somebody is here or away.
@@ -161,13 +162,13 @@ pub(super) enum FromServer<'a> {
     /// A page of what was said, oldest first.
     MessageHistory {
         #[serde(flatten)]
-        request: Request,
+        request: Request<'a>,
         #[serde(flatten)]
         history: History<'a>,
     },
     /// A request with an `id` was done.
     Ok {
-        id: RequestId,
+        id: &'a RequestId,
         #[serde(skip_serializing_if = "Option::is_none")]
         room_id: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,7 +181,7 @@ pub(super) enum FromServer<'a> {
     /// Something was not done.
     Error {
         #[serde(flatten)]
-        request: Request,
+        request: Request<'a>,
         /// Only if the request had an `id`.
         #[serde(skip_serializing_if = "Option::is_none")]
         code: Option<Code>,
@@ -190,9 +191,9 @@ pub(super) enum FromServer<'a> {
 
 /// The request that this answers, if it had an `id`.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
-pub(super) struct Request {
+pub(super) struct Request<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<RequestId>,
+    pub(super) id: Option<&'a RequestId>,
 }
 
 /// A room that somebody is in.
@@ -222,7 +223,7 @@ impl<'a> FromServer<'a> {
     }
 
     /// A request without more to say was done.
-    pub(super) fn done(id: RequestId) -> Self {
+    pub(super) fn done(id: &'a RequestId) -> Self {
         Self::Ok {
             id,
             room_id: None,

@@ -17,8 +17,10 @@ use crate::names;
 use crate::rate::Rate;
 use crate::rules::{Rules, Site};
 
+mod asker;
 mod guest;
 mod messages;
+mod refused;
 mod request;
 mod texts;
 

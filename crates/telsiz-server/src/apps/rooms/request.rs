@@ -51,26 +51,6 @@ impl JsonSchema for RequestId {
     }
 }
 
-/// Why a request was not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Code {
-    /// A field is wrong.
-    BadRequest,
-    /// There is no such command.
-    UnknownType,
-    /// It needs a member of the room.
-    NotMember,
-    /// The client may not.
-    Forbidden,
-    /// Too much of something.
-    Limit,
-    /// Too much is going on: try again.
-    Busy,
-    /// The server is to blame.
-    Internal,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
