@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use telsiz::{
-    CloseCode, Error, Message, Options, Prepared, Receiver, Sender, TrySendError, WebSocket,
+    Batch, CloseCode, Error, Message, Options, Outgoing, Prepared, Receiver, Sender, TrySendError,
+    WebSocket,
 };
 use telsiz_proto::handshake::{RequestReader, encode_response, verify};
 use telsiz_proto::{Config, State};
@@ -241,14 +242,16 @@ impl Peer {
         self.compared = self.end.seen.len();
     }
 
+    /// What was queued for sure and has not come to the peer.
+    fn lost(&self) -> Option<&Sent> {
+        let mut sent = self.to_come.iter();
+        sent.find(|sent| sent.is_sure && !sent.has_come)
+    }
+
     /// All that was queued for sure has come to the peer.
     fn got_all(&self) {
-        for sent in &self.to_come {
-            assert!(
-                sent.has_come || !sent.is_sure,
-                "{} is lost",
-                shown(&sent.payload)
-            );
+        if let Some(sent) = self.lost() {
+            panic!("{} is lost", shown(&sent.payload));
         }
     }
 
@@ -371,7 +374,7 @@ fn whole(mut ws: WebSocket<Wire>, peer: &mut Peer, script: &mut Script<'_>) {
     peer.said_all();
 }
 
-fn outgoing(what: u8, payload: &[u8]) -> telsiz::Outgoing {
+fn outgoing(what: u8, payload: &[u8]) -> Outgoing {
     match what & 0x40 {
         0 => Message::binary(payload.to_vec()).into(),
         _ => Prepared::new(Message::binary(payload.to_vec())).into(),
@@ -479,7 +482,7 @@ fn halves(ws: WebSocket<Wire>, peer: &mut Peer, script: &mut Script<'_>) {
             }
             0..=5 => poll_sending(&mut tasks[at], peer),
             6 => tasks[at] = None,
-            7 | 8 => try_send(&sender, peer, script),
+            7 | 8 => try_something(what, &sender, peer, script),
             9 | 10 => has_ended = poll_receiving(&mut receiver, &receiving, peer),
             // Another task receives from now on.
             11 => receiving = Task::new(),
@@ -490,19 +493,27 @@ fn halves(ws: WebSocket<Wire>, peer: &mut Peer, script: &mut Script<'_>) {
             _ => peer.step(script),
         }
     }
+    let mut has_flushed = false;
     // Everything is let through: nobody may wait any more, and each learns that by being woken.
     for _ in 0..ENOUGH {
         peer.wire.let_through(usize::MAX, usize::MAX);
         peer.exchange();
         tasks.iter_mut().for_each(|task| poll_sending(task, peer));
+        let is_all = tasks.iter().all(Option::is_none);
+        // Who only fed has to say that this was all.
+        if is_all && !std::mem::replace(&mut has_flushed, true) {
+            sender.try_flush();
+        }
         has_ended = has_ended || poll_receiving(&mut receiver, &receiving, peer);
-        if tasks.iter().all(Option::is_none) && !peer.closing {
+        // Not before all is there: a Close would wake who should have been woken for that.
+        if is_all && !peer.closing && peer.lost().is_none() {
             peer.end.connection.close(CloseCode::GOING_AWAY.into());
         }
-        if has_ended && tasks.iter().all(Option::is_none) {
+        if is_all && has_ended {
             return peer.said_all();
         }
     }
+    peer.got_all();
     let waiting = tasks.iter().flatten().count();
     panic!(
         "{waiting} that send wait for ever, the receiver: {}",
@@ -550,14 +561,54 @@ fn poll_sending(sending: &mut Option<Sending>, peer: &mut Peer) {
     }
 }
 
-fn try_send(sender: &Sender<Wire>, peer: &mut Peer, script: &mut Script<'_>) {
-    let payload = peer.payload(script);
-    match sender.try_send(payload.clone()) {
-        Ok(()) => drop(peer.expect(&payload, TRYING, true)),
-        Err(TrySendError::Full(_)) => assert!(sender.backlog() > 0),
-        Err(TrySendError::Closed(_)) => assert!(peer.closing),
+/// What never waits: a few messages at once, or one that is fed or sent, or what is queued.
+fn try_something(what: u8, sender: &Sender<Wire>, peer: &mut Peer, script: &mut Script<'_>) {
+    let how = match what & 0x0f {
+        7 => 0,
+        _ => what >> 4 & 0x03,
+    };
+    let count = match how {
+        0 | 1 => 1,
+        2 => script.below(5),
+        _ => return sender.try_flush(),
+    };
+    let payloads: Vec<_> = (0..count).map(|_| peer.payload(script)).collect();
+    let tried = match (how, &payloads[..]) {
+        (0, [payload]) => sender.try_send(outgoing(what, payload)),
+        (1, [payload]) => sender.try_feed(outgoing(what, payload)),
+        _ => {
+            let messages = payloads.iter();
+            let messages = messages.map(|payload| Prepared::new(Message::binary(payload.clone())));
+            sender.try_send_all(&Batch::new(messages.collect()))
+        }
+    };
+    // What comes back was not queued, nor was what is behind it.
+    let queued = match tried {
+        Ok(()) => count,
+        Err(TrySendError::Full(message)) => {
+            assert!(sender.backlog() > 0);
+            place(&message, &payloads)
+        }
+        Err(TrySendError::Closed(message)) => {
+            assert!(peer.closing);
+            place(&message, &payloads)
+        }
         Err(error) => panic!("{error}"),
+    };
+    for payload in &payloads[..queued] {
+        peer.expect(payload, TRYING, true);
     }
+}
+
+/// Which of the payloads this is.
+fn place(message: &Outgoing, payloads: &[Vec<u8>]) -> usize {
+    let message = match message {
+        Outgoing::Message(message) => message,
+        Outgoing::Prepared(prepared) => prepared.message(),
+    };
+    let mut payloads = payloads.iter();
+    let place = payloads.position(|payload| payload == message.as_bytes());
+    place.expect("what was tried")
 }
 
 fn poll_receiving(receiver: &mut Receiver<Wire>, task: &Task, peer: &mut Peer) -> bool {
