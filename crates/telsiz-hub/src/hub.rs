@@ -119,8 +119,9 @@ impl Hub {
         self.authorize.authorize(operation, room, identity)
     }
 
-    /// Publishes in a room, as soon as the workers that hear of it keep up. It comes
-    /// back when that is durable; the members of the room may know a moment before.
+    /// Publishes in a room, as soon as the workers that hear of it keep up and have read what
+    /// they left out. It comes back when that is durable; the members of the room may know a
+    /// moment before.
     ///
     /// # Errors
     ///
@@ -137,7 +138,7 @@ impl Hub {
         draft: Draft,
     ) -> Result<Appended, PublishError> {
         self.authorize(Operation::Publish, room, identity)?;
-        self.switchboard.wait_for_room(room).await;
+        let _pass = self.switchboard.wait_for_room(room).await;
         self.engine.publish(room, draft).await
     }
 

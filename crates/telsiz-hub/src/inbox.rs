@@ -15,7 +15,8 @@ use crate::name::RoomName;
 /// It counts what the worker took and has not yet delivered, too. Publishers wait while it
 /// is more than half full; what goes on in other processes does not, nor do those who came at the same
 /// moment, so it may become full all the same. Then the room is *behind*: its events are
-/// left out until the worker takes notice, and reads them from the log.
+/// left out until the worker takes notice, and reads them from the log. Its publishers wait for that
+/// in the switchboard.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     /// In bytes.
@@ -51,16 +52,19 @@ impl Inbox {
         }
     }
 
-    pub(crate) fn push(&self, room: &RoomName, event: Event) {
+    /// Whether the worker has to read the log of `room` for this.
+    pub(crate) fn push(&self, room: &RoomName, event: Event) -> bool {
         let weight = event.weight();
         let mut queue = self.lock();
         let is_full = self.weight() >= self.capacity;
         match event {
             // The first to be dropped.
-            Event::Ephemeral(_) if is_full || !self.has_room() => return,
-            Event::Published(_) if queue.waiting.behind.contains(room) => return,
+            Event::Ephemeral(_) if is_full || !self.has_room() => return false,
+            Event::Published(_) if queue.waiting.behind.contains(room) => return true,
             Event::Published(_) if is_full => {
                 queue.waiting.behind.insert(room.clone());
+                Self::wake(queue);
+                return true;
             }
             _ => {
                 self.weight.fetch_add(weight, Ordering::Relaxed);
@@ -68,6 +72,7 @@ impl Inbox {
             }
         }
         Self::wake(queue);
+        false
     }
 
     /// The worker is to read the log of `room`.
@@ -75,6 +80,11 @@ impl Inbox {
         let mut queue = self.lock();
         queue.waiting.behind.insert(room.clone());
         Self::wake(queue);
+    }
+
+    /// Whether something of `room` was left out that the worker has not yet taken notice of.
+    pub(crate) fn is_behind(&self, room: &RoomName) -> bool {
+        self.lock().waiting.behind.contains(room)
     }
 
     fn wake(mut queue: MutexGuard<'_, Queue>) {
@@ -222,7 +232,7 @@ mod tests {
     fn the_worker_is_woken_by_events_and_by_rooms_that_are_behind() {
         let a = room("a");
         let pushes: [fn(&Inbox, &RoomName); 2] = [
-            |inbox, room| inbox.push(room, published(1)),
+            |inbox, room| _ = inbox.push(room, published(1)),
             |inbox, room| inbox.mark_behind(room),
         ];
         for push in pushes {

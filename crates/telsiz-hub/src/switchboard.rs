@@ -1,7 +1,9 @@
-//! Which workers of a node hear of which room.
+//! Which workers of a node hear of which room, and for which of them publishers wait.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::engine::Subscriber;
 use crate::event::Event;
@@ -9,64 +11,160 @@ use crate::inbox::Inbox;
 use crate::name::RoomName;
 use crate::shrink::shrink;
 
+/// How many publishers go on at once that had to wait: much less than what a log keeps, so
+/// that those who all waited for the same do not leave its members behind for good.
+const AT_ONCE: usize = 32;
+
 /// The workers of a node, by the rooms that somebody with them is in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Switchboard {
-    routes: Mutex<HashMap<RoomName, Vec<Arc<Inbox>>>>,
+    routes: Mutex<HashMap<RoomName, Vec<Route>>>,
+    waited: Semaphore,
+}
+
+/// A worker that hears of a room.
+#[derive(Debug)]
+struct Route {
+    inbox: Arc<Inbox>,
+    /// While the room is behind there. Who waits for the end of that, waits for this to be dropped.
+    behind: Option<watch::Sender<()>>,
+}
+
+/// What a publisher has to wait for.
+enum Slow {
+    Full(Arc<Inbox>),
+    Behind(watch::Receiver<()>),
+}
+
+impl Default for Switchboard {
+    fn default() -> Self {
+        Self {
+            routes: Mutex::default(),
+            waited: Semaphore::new(AT_ONCE),
+        }
+    }
+}
+
+impl Route {
+    fn fall_behind(&mut self) {
+        self.behind.get_or_insert_with(|| watch::Sender::new(()));
+    }
+
+    fn slow(&self) -> Option<Slow> {
+        match &self.behind {
+            Some(behind) => Some(Slow::Behind(behind.subscribe())),
+            None if self.inbox.has_room() => None,
+            None => Some(Slow::Full(self.inbox.clone())),
+        }
+    }
+}
+
+impl Slow {
+    async fn wait(self) {
+        match self {
+            Self::Full(inbox) => inbox.wait_for_room().await,
+            // Nothing is ever sent.
+            Self::Behind(mut behind) => drop(behind.changed().await),
+        }
+    }
 }
 
 impl Switchboard {
     /// From now on `inbox` gets the events of `room`.
     pub(crate) fn connect(&self, room: &RoomName, inbox: &Arc<Inbox>) {
         let mut routes = self.lock();
-        let inboxes = routes.entry(room.clone()).or_default();
-        if !inboxes.iter().any(|known| Arc::ptr_eq(known, inbox)) {
-            inboxes.push(inbox.clone());
+        let routes = routes.entry(room.clone()).or_default();
+        if !routes.iter().any(|route| Arc::ptr_eq(&route.inbox, inbox)) {
+            routes.push(Route {
+                inbox: inbox.clone(),
+                behind: None,
+            });
         }
     }
 
     /// No more.
     pub(crate) fn disconnect(&self, room: &RoomName, inbox: &Arc<Inbox>) {
         let mut routes = self.lock();
-        if let Some(inboxes) = routes.get_mut(room) {
-            inboxes.retain(|known| !Arc::ptr_eq(known, inbox));
-            if inboxes.is_empty() {
+        if let Some(known) = routes.get_mut(room) {
+            known.retain(|route| !Arc::ptr_eq(&route.inbox, inbox));
+            if known.is_empty() {
                 routes.remove(room);
                 shrink(&mut routes);
             }
         }
     }
 
-    /// Waits until the workers that hear of `room` keep up.
-    pub(crate) async fn wait_for_room(&self, room: &RoomName) {
-        while let Some(full) = self.full_inbox(room) {
-            full.wait_for_room().await;
+    /// The worker is to read the log of `room`, which is behind until it has done so.
+    pub(crate) fn mark_behind(&self, room: &RoomName, inbox: &Arc<Inbox>) {
+        if let Some(route) = route(&mut self.lock(), room, inbox) {
+            route.fall_behind();
+            inbox.mark_behind(room);
         }
     }
 
-    fn full_inbox(&self, room: &RoomName) -> Option<Arc<Inbox>> {
-        let routes = self.lock();
-        let mut inboxes = routes.get(room)?.iter();
-        inboxes.find(|inbox| !inbox.has_room()).cloned()
+    /// The worker has read all that it knows to have been left out of `room`, or cannot.
+    pub(crate) fn caught_up(&self, room: &RoomName, inbox: &Arc<Inbox>) {
+        let mut routes = self.lock();
+        let route = route(&mut routes, room, inbox);
+        // Under the lock under which more is left out.
+        let behind = route.and_then(|route| route.behind.take_if(|_| !inbox.is_behind(room)));
+        drop(routes);
+        drop(behind);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<RoomName, Vec<Arc<Inbox>>>> {
+    /// Waits until the workers that hear of `room` keep up and none of them is behind. What
+    /// comes back is to be kept until the publication is in the log.
+    pub(crate) async fn wait_for_room(&self, room: &RoomName) -> Option<SemaphorePermit<'_>> {
+        let slow = self.slow(room)?;
+        // Few wait: the futures of the others stay small.
+        Box::pin(self.wait(room, slow)).await
+    }
+
+    async fn wait(&self, room: &RoomName, mut slow: Slow) -> Option<SemaphorePermit<'_>> {
+        loop {
+            slow.wait().await;
+            let pass = self.waited.acquire().await.ok();
+            match self.slow(room) {
+                Some(still) => slow = still,
+                None => return pass,
+            }
+        }
+    }
+
+    fn slow(&self, room: &RoomName) -> Option<Slow> {
+        self.lock().get(room)?.iter().find_map(Route::slow)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<RoomName, Vec<Route>>> {
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Subscriber for Switchboard {
     fn event(&self, room: &RoomName, event: Event) {
-        let routes = self.lock();
-        for inbox in routes.get(room).into_iter().flatten() {
-            inbox.push(room, event.clone());
+        let mut routes = self.lock();
+        for route in routes.get_mut(room).into_iter().flatten() {
+            if route.inbox.push(room, event.clone()) {
+                route.fall_behind();
+            }
         }
     }
 }
 
+fn route<'a>(
+    routes: &'a mut HashMap<RoomName, Vec<Route>>,
+    room: &RoomName,
+    inbox: &Arc<Inbox>,
+) -> Option<&'a mut Route> {
+    let mut routes = routes.get_mut(room)?.iter_mut();
+    routes.find(|route| Arc::ptr_eq(&route.inbox, inbox))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::task::{Context, Poll, Waker};
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Poll, Wake, Waker};
 
     use super::*;
     use crate::testing::{published, room};
@@ -126,5 +224,136 @@ mod tests {
         assert!(in_a.as_mut().poll(&mut cx).is_pending());
         slow.release(256);
         assert!(in_a.as_mut().poll(&mut cx).is_ready());
+    }
+
+    /// A future that is polled only when it was woken.
+    struct Task<'a, T> {
+        future: Pin<Box<dyn Future<Output = T> + 'a>>,
+        woken: Arc<Woken>,
+    }
+
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    impl<'a, T> Task<'a, T> {
+        fn new(future: impl Future<Output = T> + 'a) -> Self {
+            Self {
+                future: Box::pin(future),
+                woken: Arc::new(Woken(true.into())),
+            }
+        }
+    }
+
+    /// Polls those who were woken until nobody is; what those give who are done.
+    fn passed<T>(tasks: &mut Vec<Task<'_, T>>) -> Vec<T> {
+        let mut passed = Vec::new();
+        let is_woken = |task: &Task<'_, T>| task.woken.0.swap(false, Ordering::Relaxed);
+        while let Some(at) = tasks.iter().position(is_woken) {
+            let waker = tasks[at].woken.clone().into();
+            let future = tasks[at].future.as_mut();
+            if let Poll::Ready(value) = future.poll(&mut Context::from_waker(&waker)) {
+                passed.push(value);
+                tasks.remove(at);
+            }
+        }
+        passed
+    }
+
+    /// An inbox that is connected to `a` and has left out something of it.
+    fn behind(switchboard: &Switchboard) -> Arc<Inbox> {
+        let inbox = Arc::new(Inbox::new(256));
+        switchboard.connect(&room("a"), &inbox);
+        switchboard.event(&room("a"), published(1));
+        switchboard.event(&room("a"), published(2));
+        inbox
+    }
+
+    #[test]
+    fn publishers_of_a_room_wait_until_it_is_behind_nowhere() {
+        let switchboard = Switchboard::default();
+        let (a, b) = (room("a"), room("b"));
+        let inboxes = [behind(&switchboard), behind(&switchboard)];
+        switchboard.connect(&b, &inboxes[0]);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut in_a = std::pin::pin!(switchboard.wait_for_room(&a));
+        assert!(in_a.as_mut().poll(&mut cx).is_pending());
+        for inbox in &inboxes {
+            assert_eq!(taken(inbox), 1);
+            assert!(inbox.has_room());
+        }
+        assert!(in_a.as_mut().poll(&mut cx).is_pending(), "both read");
+        let mut in_b = std::pin::pin!(switchboard.wait_for_room(&b));
+        assert!(in_b.as_mut().poll(&mut cx).is_ready());
+        switchboard.caught_up(&a, &inboxes[0]);
+        assert!(in_a.as_mut().poll(&mut cx).is_pending(), "one reads");
+        switchboard.caught_up(&b, &inboxes[1]);
+        assert!(in_a.as_mut().poll(&mut cx).is_pending(), "another room");
+        switchboard.caught_up(&a, &inboxes[1]);
+        assert!(in_a.as_mut().poll(&mut cx).is_ready());
+    }
+
+    #[test]
+    fn a_room_has_not_caught_up_if_more_was_left_out_meanwhile() {
+        let switchboard = Switchboard::default();
+        let a = room("a");
+        let inbox = behind(&switchboard);
+        taken(&inbox);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut waiting = std::pin::pin!(switchboard.wait_for_room(&a));
+        assert!(waiting.as_mut().poll(&mut cx).is_pending());
+        switchboard.mark_behind(&a, &inbox);
+        switchboard.caught_up(&a, &inbox);
+        assert!(waiting.as_mut().poll(&mut cx).is_pending());
+        taken(&inbox);
+        switchboard.caught_up(&a, &inbox);
+        assert!(waiting.as_mut().poll(&mut cx).is_ready());
+    }
+
+    #[test]
+    fn nobody_waits_for_a_room_that_nobody_is_in_any_more() {
+        let switchboard = Switchboard::default();
+        let a = room("a");
+        let inboxes = [behind(&switchboard), behind(&switchboard)];
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut waiting = std::pin::pin!(switchboard.wait_for_room(&a));
+        for inbox in &inboxes {
+            assert!(waiting.as_mut().poll(&mut cx).is_pending());
+            taken(inbox);
+            switchboard.disconnect(&a, inbox);
+        }
+        assert!(waiting.as_mut().poll(&mut cx).is_ready());
+        switchboard.mark_behind(&a, &inboxes[0]);
+        let mut again = std::pin::pin!(switchboard.wait_for_room(&a));
+        assert!(again.as_mut().poll(&mut cx).is_ready(), "it was too late");
+    }
+
+    /// Whoever is polled for them is woken for each step.
+    #[test]
+    fn those_who_waited_for_the_same_go_on_a_few_at_a_time() {
+        let switchboard = Switchboard::default();
+        let a = room("a");
+        let inbox = behind(&switchboard);
+        taken(&inbox);
+        let wait = || Task::new(switchboard.wait_for_room(&a));
+        let mut waiting: Vec<_> = (0..2 * AT_ONCE + 1).map(|_| wait()).collect();
+        assert!(passed(&mut waiting).is_empty());
+        switchboard.caught_up(&a, &inbox);
+        let passes = passed(&mut waiting);
+        assert_eq!(passes.len(), AT_ONCE);
+        assert!(passed(&mut waiting).is_empty(), "these still publish");
+        waiting.truncate(AT_ONCE);
+        // What these publish leaves the room behind again.
+        switchboard.mark_behind(&a, &inbox);
+        drop(passes);
+        assert!(passed(&mut waiting).is_empty());
+        taken(&inbox);
+        switchboard.caught_up(&a, &inbox);
+        assert_eq!(passed(&mut waiting).len(), AT_ONCE);
+        assert!(waiting.is_empty());
     }
 }

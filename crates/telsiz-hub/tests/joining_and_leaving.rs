@@ -3,10 +3,11 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use common::{House, Line, finish, poll, room, soon, taken};
-use telsiz_hub::{HubOptions, JoinError, Keep, Position, Retention, Step};
+use common::{House, Line, Lines, finish, poll, publish, room, soon, taken};
+use telsiz_hub::{HubOptions, JoinError, Keep, Position, Retention, Seat, Step};
 
 fn house() -> House {
     House::new(HubOptions::default(), Retention::default())
@@ -380,15 +381,9 @@ fn members_are_told_if_the_log_cannot_be_read_or_has_no_more_what_they_missed() 
         for number in 1..=4 {
             house.say("a", &number.to_string());
         }
-        house
-            .engine
-            .fails
-            .store(fails, std::sync::atomic::Ordering::Relaxed);
+        house.engine.fails.store(fails, Ordering::Relaxed);
         house.deliver();
-        house
-            .engine
-            .fails
-            .store(false, std::sync::atomic::Ordering::Relaxed);
+        house.engine.fails.store(false, Ordering::Relaxed);
         assert_eq!(taken(&line), "!");
         let mut rejoin = Box::pin(async {
             let joining = seat.rejoin(None).await.expect("it joins");
@@ -404,6 +399,130 @@ fn members_are_told_if_the_log_cannot_be_read_or_has_no_more_what_they_missed() 
     }
 }
 
+/// An inbox that two publications fill.
+fn crowded(retention: Retention) -> House {
+    let options = HubOptions {
+        inbox: 512,
+        ..HubOptions::default()
+    };
+    House::new(options, retention)
+}
+
+/// All but its first two publications are left out: two pages of its log.
+fn behind(retention: Retention) -> (House, Line, Seat<Lines>) {
+    let mut house = crowded(retention);
+    let line = Line::default();
+    let seat = house.join("a", &house.member("u"), &line);
+    house.deliver();
+    for number in 1..=40 {
+        house.say("a", &number.to_string());
+    }
+    house.engine.shut();
+    house.deliver();
+    assert_eq!((taken(&line).as_str(), house.worker.waiting()), ("1 2", 0));
+    (house, line, seat)
+}
+
+#[test]
+fn publishers_wait_while_the_log_of_their_room_is_read() {
+    let (mut house, line, _seat) = behind(keeping(38));
+    let hub = house.hub.clone();
+    let texts: Vec<_> = (3..=44).map(|number: u32| number.to_string()).collect();
+    let waiting = texts[38..].iter();
+    let mut waiting: Vec<_> = waiting
+        .map(|text| Box::pin(publish(&hub, "a", text)))
+        .collect();
+    for _ in 0..2 {
+        for publish in &mut waiting {
+            assert!(poll(publish).is_pending());
+        }
+        assert!(poll(&mut Box::pin(publish(&hub, "b", "1"))).is_ready());
+        house.engine.let_one_through();
+        house.deliver();
+    }
+    house.engine.open();
+    let mut published = 0;
+    while published < waiting.len() {
+        if poll(&mut waiting[published]).is_ready() {
+            published += 1;
+        }
+        house.turn();
+    }
+    house.deliver();
+    assert_eq!(taken(&line), texts.join(" "), "and not a gap");
+}
+
+#[test]
+fn whoever_gives_up_publishing_keeps_nobody_from_it() {
+    let (mut house, line, _seat) = behind(keeping(100));
+    let hub = house.hub.clone();
+    let mut waiting: Vec<_> = (0..100)
+        .map(|_| Box::pin(publish(&hub, "a", "given up")))
+        .collect();
+    let mut last = Box::pin(publish(&hub, "a", "41"));
+    for publish in waiting.iter_mut().chain([&mut last]) {
+        assert!(poll(publish).is_pending());
+    }
+    house.engine.open();
+    house.deliver();
+    drop(waiting);
+    assert!(poll(&mut last).is_ready());
+    house.deliver();
+    assert!(taken(&line).ends_with("39 40 41"));
+}
+
+#[test]
+fn nobody_waits_for_a_room_that_is_left_or_lost_or_that_nobody_has_read_yet() {
+    // Its members leave while its log is read.
+    let (house, _, seat) = behind(keeping(100));
+    let hub = house.hub.clone();
+    let mut publishing = Box::pin(publish(&hub, "a", "41"));
+    assert!(poll(&mut publishing).is_pending());
+    drop(seat);
+    assert!(poll(&mut publishing).is_ready());
+
+    // Its log cannot be read, nor does anybody read it afterwards.
+    let (mut house, line, _seat) = behind(keeping(100));
+    let hub = house.hub.clone();
+    house.engine.fails.store(true, Ordering::Relaxed);
+    house.engine.open();
+    for _ in 0..2 {
+        house.deliver();
+        let mut publishing = Box::pin(publish(&hub, "a", "more"));
+        assert!(poll(&mut publishing).is_ready());
+        for _ in 0..3 {
+            house.say("a", "left out");
+        }
+    }
+    assert_eq!(taken(&line), "!");
+
+    // Its first log is still to come.
+    let mut house = crowded(keeping(100));
+    let (hub, member) = (house.hub.clone(), house.member("ali"));
+    house.engine.shut();
+    let (a, worker) = (room("a"), house.worker.clone());
+    let mut join = Box::pin(worker.join(&a, &member, None));
+    assert!(poll(&mut join).is_pending());
+    for _ in 0..2 {
+        for _ in 0..3 {
+            house.say("a", "left out");
+        }
+        house.deliver();
+        assert!(poll(&mut Box::pin(publish(&hub, "a", "more"))).is_ready());
+        house.deliver();
+    }
+    // From then on they wait, before the worker knows of it.
+    house.engine.let_one_through();
+    let Poll::Ready(Ok(_joining)) = poll(&mut join) else {
+        panic!("it waits");
+    };
+    let mut publishing = Box::pin(publish(&hub, "a", "more"));
+    assert!(poll(&mut publishing).is_pending());
+    house.engine.open();
+    house.deliver();
+    assert!(poll(&mut publishing).is_ready());
+}
+
 #[test]
 fn publishers_wait_until_the_worker_keeps_up_or_is_gone() {
     let options = HubOptions {
@@ -416,13 +535,8 @@ fn publishers_wait_until_the_worker_keeps_up_or_is_gone() {
         let seat = house.join("a", &house.member("u"), &line);
         house.say("a", "1");
         house.say("a", "2");
-        let (hub, a) = (house.hub.clone(), room("a"));
-        let draft = telsiz_hub::Draft {
-            user: telsiz_hub::User::new("u", "u"),
-            text: "3".into(),
-            key: None,
-        };
-        let mut publish = Box::pin(hub.publish(telsiz_hub::Identity::Http, &a, draft));
+        let hub = house.hub.clone();
+        let mut publish = Box::pin(publish(&hub, "a", "3"));
         assert!(poll(&mut publish).is_pending());
         match worker_ends {
             false => house.deliver(),

@@ -207,7 +207,8 @@ impl<O: Outlet> Place<O> {
             room.is_some_and(|room| room.begin_at(&slice))
         };
         if is_behind {
-            self.worker.inbox.mark_behind(&self.room);
+            let Worker { hub, inbox, .. } = &*self.worker;
+            hub.switchboard.mark_behind(&self.room, inbox);
         }
         Ok(slice)
     }

@@ -124,12 +124,21 @@ impl<O: Outlet> Worker<O> {
     /// All that was taken in is delivered, and nothing is taken in meanwhile: what is not in
     /// this page and not behind it is told after it was read.
     async fn catch_up(&self) -> bool {
-        let next = self.lock().next_behind();
-        let Some((name, after)) = next else {
-            return false;
+        let caught_up = |name: &RoomName| self.hub.switchboard.caught_up(name, &self.inbox);
+        let (name, after) = loop {
+            let next = self.lock().next_behind();
+            match next {
+                None => return false,
+                Some((name, Some(after))) => break (name, after),
+                // Publishers do not wait for whoever reads the log first.
+                Some((name, None)) => caught_up(&name),
+            }
         };
         let read = self.hub.engine().read(&name, after, PAGE).await;
-        self.lock().continue_with(&name, read);
+        let is_behind = self.lock().continue_with(&name, read);
+        if !is_behind {
+            caught_up(&name);
+        }
         true
     }
 
@@ -198,38 +207,38 @@ impl<O: Outlet> State<O> {
     }
 
     fn fall_behind(&mut self, name: &RoomName) {
-        if let Some(room) = self.rooms.get_mut(name)
-            && !std::mem::replace(&mut room.is_behind, true)
-        {
-            self.behind.push_back(name.clone());
+        if let Some(room) = self.rooms.get_mut(name) {
+            let was_behind = std::mem::replace(&mut room.is_behind, true);
+            // One of which nothing is known stays so, and does not wait for its turn.
+            if !was_behind || room.known().is_none() {
+                self.behind.push_back(name.clone());
+            }
         }
     }
 
     /// The room that has been behind for the longest, and the number that it continues after.
-    fn next_behind(&mut self) -> Option<(RoomName, u64)> {
-        loop {
-            let name = self.behind.front()?;
-            let room = self.rooms.get(name).filter(|room| room.is_behind);
-            if let Some(known) = room.and_then(Room::known) {
-                return Some((name.clone(), known.seq));
-            }
-            // Nobody is there any more, or nobody has read the log yet. Then the first who
-            // does so finds that the room is behind.
-            self.behind.pop_front();
+    /// Without one, nobody is there any more, or nobody has read the log yet: then the first
+    /// who does so finds that the room is behind.
+    fn next_behind(&mut self) -> Option<(RoomName, Option<u64>)> {
+        let name = self.behind.front()?;
+        let room = self.rooms.get(name).filter(|room| room.is_behind);
+        match room.and_then(Room::known) {
+            Some(known) => Some((name.clone(), Some(known.seq))),
+            None => self.behind.pop_front().map(|name| (name, None)),
         }
     }
 
-    /// The log of a room that is behind was read.
-    fn continue_with(&mut self, name: &RoomName, read: Result<Slice, EngineError>) {
+    /// The log of a room that is behind was read. Whether it is still behind.
+    fn continue_with(&mut self, name: &RoomName, read: Result<Slice, EngineError>) -> bool {
         if self.behind.front() == Some(name) {
             self.behind.pop_front();
         }
         let Some(room) = self.rooms.get_mut(name) else {
-            return;
+            return false;
         };
         // Another one of that name came in between.
         let Some(known) = room.known().cloned() else {
-            return;
+            return false;
         };
         room.is_behind = false;
         match read {
@@ -247,6 +256,7 @@ impl<O: Outlet> State<O> {
             // Nobody knows what it would have said: who reads the log next begins there.
             Err(_) => room.start_again(None, &mut self.outlet),
         }
+        self.rooms.get(name).is_some_and(|room| room.is_behind)
     }
 
     /// Delivers to some members. Whether there is more.

@@ -206,16 +206,6 @@ impl House {
         }
     }
 
-    /// Publishes as the hub does, when there is room.
-    pub(crate) async fn publish(&self, name: &str, text: &str) -> Result<Appended, PublishError> {
-        let draft = Draft {
-            user: User::new("u", "u"),
-            text: text.into(),
-            key: None,
-        };
-        self.hub.publish(Identity::Http, &room(name), draft).await
-    }
-
     /// Joins while nothing waits.
     pub(crate) fn join(&self, name: &str, member: &Arc<Member>, line: &Line) -> Seat<Lines> {
         let name = room(name);
@@ -237,6 +227,16 @@ impl House {
             Poll::Pending => panic!("it waits"),
         }
     }
+}
+
+/// Publishes as the hub does, when there is room.
+pub(crate) async fn publish(hub: &Hub, name: &str, text: &str) -> Result<Appended, PublishError> {
+    let draft = Draft {
+        user: User::new("u", "u"),
+        text: text.into(),
+        key: None,
+    };
+    hub.publish(Identity::Http, &room(name), draft).await
 }
 
 /// Takes what was missed into the line, and sits down.
