@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
 
+use crate::engine::Receipt;
 use crate::event::Event;
 use crate::name::RoomName;
 
@@ -40,6 +41,15 @@ pub(crate) struct Waiting {
     pub(crate) events: VecDeque<(RoomName, Event)>,
     /// Rooms of which events were left out after these.
     pub(crate) behind: HashSet<RoomName>,
+    /// Of those who published.
+    pub(crate) receipts: Vec<Receipt>,
+}
+
+impl Waiting {
+    /// There is no receipt without a publication.
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.behind.is_empty()
+    }
 }
 
 impl Inbox {
@@ -52,34 +62,32 @@ impl Inbox {
         }
     }
 
-    /// Whether the worker has to read the log of `room` for this.
-    pub(crate) fn push(&self, room: &RoomName, event: Event) -> bool {
+    /// Whether the worker has to read the log of `room` for this. It is to be woken
+    /// ([`Self::wake`]) after that.
+    pub(crate) fn push(&self, room: &RoomName, event: Event, receipt: Option<Receipt>) -> bool {
         let weight = event.weight();
         let mut queue = self.lock();
         let is_full = self.weight() >= self.capacity;
+        queue.waiting.receipts.extend(receipt);
         match event {
             // The first to be dropped.
-            Event::Ephemeral(_) if is_full || !self.has_room() => return false,
-            Event::Published(_) if queue.waiting.behind.contains(room) => return true,
-            Event::Published(_) if is_full => {
+            Event::Ephemeral(_) if is_full || !self.has_room() => false,
+            Event::Published(_) if is_full || queue.waiting.behind.contains(room) => {
                 queue.waiting.behind.insert(room.clone());
-                Self::wake(queue);
-                return true;
+                true
             }
             _ => {
                 self.weight.fetch_add(weight, Ordering::Relaxed);
                 queue.waiting.events.push_back((room.clone(), event));
+                false
             }
         }
-        Self::wake(queue);
-        false
     }
 
     /// The worker is to read the log of `room`.
     pub(crate) fn mark_behind(&self, room: &RoomName) {
-        let mut queue = self.lock();
-        queue.waiting.behind.insert(room.clone());
-        Self::wake(queue);
+        self.lock().waiting.behind.insert(room.clone());
+        self.wake();
     }
 
     /// Whether something of `room` was left out that the worker has not yet taken notice of.
@@ -87,8 +95,13 @@ impl Inbox {
         self.lock().waiting.behind.contains(room)
     }
 
-    fn wake(mut queue: MutexGuard<'_, Queue>) {
-        let waker = queue.waker.take();
+    /// Wakes the worker, if there is something for it.
+    pub(crate) fn wake(&self) {
+        let mut queue = self.lock();
+        let waker = match queue.waiting.is_empty() {
+            true => None,
+            false => queue.waker.take(),
+        };
         drop(queue);
         if let Some(waker) = waker {
             waker.wake();
@@ -98,7 +111,7 @@ impl Inbox {
     /// Takes all that is there.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Waiting> {
         let mut queue = self.lock();
-        if queue.waiting.events.is_empty() && queue.waiting.behind.is_empty() {
+        if queue.waiting.is_empty() {
             queue.waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
@@ -182,20 +195,20 @@ mod tests {
         let inbox = Inbox::new(512);
         let (a, b) = (room("a"), room("b"));
         for seq in 1..=4 {
-            inbox.push(&a, published(seq));
+            inbox.push(&a, published(seq), None);
         }
-        inbox.push(&b, published(1));
+        inbox.push(&b, published(1), None);
         assert_eq!(inbox.weight(), 512, "as much as there is room for");
         let waiting = take(&inbox).expect("something");
         assert_eq!(waiting.events.len(), 2);
         assert_eq!(waiting.behind, [a.clone(), b].into());
-        inbox.push(&a, published(5));
+        inbox.push(&a, published(5), None);
         assert!(
             take(&inbox).expect("something").behind.contains(&a),
             "it is still full"
         );
         inbox.release(256);
-        inbox.push(&a, published(6));
+        inbox.push(&a, published(6), None);
         let waiting = take(&inbox).expect("something");
         assert_eq!((waiting.events.len(), waiting.behind.len()), (1, 0));
     }
@@ -205,7 +218,7 @@ mod tests {
         for (waiting, fits) in [(255, true), (256, false), (257, false)] {
             let inbox = Inbox::new(256);
             inbox.weight.store(waiting, Ordering::Relaxed);
-            inbox.push(&room("a"), published(1));
+            inbox.push(&room("a"), published(1), None);
             let waiting = take(&inbox).expect("something");
             assert_eq!(!waiting.events.is_empty(), fits);
             assert_eq!(waiting.behind.is_empty(), fits);
@@ -217,11 +230,11 @@ mod tests {
         for (waiting, fits) in [(511, true), (512, true), (513, false), (1024, false)] {
             let inbox = Inbox::new(1024);
             inbox.weight.store(waiting, Ordering::Relaxed);
-            inbox.push(&room("a"), typing());
+            inbox.push(&room("a"), typing(), None);
             assert_eq!(take(&inbox).is_some(), fits, "{waiting}");
         }
         let inbox = Inbox::new(0);
-        inbox.push(&room("a"), typing());
+        inbox.push(&room("a"), typing(), None);
         assert!(
             take(&inbox).is_none(),
             "nobody has to read a log for a signal"
@@ -232,7 +245,10 @@ mod tests {
     fn the_worker_is_woken_by_events_and_by_rooms_that_are_behind() {
         let a = room("a");
         let pushes: [fn(&Inbox, &RoomName); 2] = [
-            |inbox, room| _ = inbox.push(room, published(1)),
+            |inbox, room| {
+                inbox.push(room, published(1), None);
+                inbox.wake();
+            },
             |inbox, room| inbox.mark_behind(room),
         ];
         for push in pushes {
@@ -282,7 +298,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_one_that_is_closed() {
         let inbox = Inbox::new(256);
-        inbox.push(&room("a"), published(1));
+        inbox.push(&room("a"), published(1), None);
         let mut cx = Context::from_waker(Waker::noop());
         let mut waiting = std::pin::pin!(inbox.wait_for_room());
         assert!(waiting.as_mut().poll(&mut cx).is_pending());

@@ -26,7 +26,7 @@ pub use self::authorize::{AllowAll, Authorize, Forbidden, Identity, Operation};
 pub use self::clock::{Clock, Timestamp};
 pub use self::engine::{
     Appended, BoxFuture, Disk, DiskOptions, Durability, Engine, EngineError, HistoryPage, Memory,
-    OpenError, Presence, PublishError, Slice, Subscriber,
+    OpenError, Presence, PublishError, Receipt, Slice, Stored, Subscriber,
 };
 pub use self::event::{Ephemeral, Event, Signal, Status, Told};
 pub use self::hub::{Hub, HubOptions, ReadError};

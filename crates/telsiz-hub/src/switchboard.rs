@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
-use crate::engine::Subscriber;
+use crate::engine::{Receipt, Stored, Subscriber};
 use crate::event::Event;
 use crate::inbox::Inbox;
 use crate::name::RoomName;
@@ -46,6 +46,12 @@ impl Default for Switchboard {
 }
 
 impl Route {
+    fn push(&mut self, room: &RoomName, event: Event, receipt: Option<Receipt>) {
+        if self.inbox.push(room, event, receipt) {
+            self.fall_behind();
+        }
+    }
+
     fn fall_behind(&mut self) {
         self.behind.get_or_insert_with(|| watch::Sender::new(()));
     }
@@ -144,9 +150,33 @@ impl Subscriber for Switchboard {
     fn event(&self, room: &RoomName, event: Event) {
         let mut routes = self.lock();
         for route in routes.get_mut(room).into_iter().flatten() {
-            if route.inbox.push(room, event.clone()) {
-                route.fall_behind();
+            route.push(room, event.clone(), None);
+            route.inbox.wake();
+        }
+    }
+
+    /// The receipts are dropped by workers, whose own connections wait for most of them. Each
+    /// worker is woken once.
+    fn stored(&self, stored: Vec<Stored>) {
+        let mut told: Vec<Arc<Inbox>> = Vec::new();
+        let mut routes = self.lock();
+        for Stored {
+            room,
+            event,
+            receipt,
+        } in stored
+        {
+            let mut receipt = Some(receipt);
+            for route in routes.get_mut(&room).into_iter().flatten() {
+                route.push(&room, event.clone(), receipt.take());
+                if !told.iter().any(|told| Arc::ptr_eq(told, &route.inbox)) {
+                    told.push(route.inbox.clone());
+                }
             }
+        }
+        drop(routes);
+        for inbox in told {
+            inbox.wake();
         }
     }
 }
@@ -167,7 +197,7 @@ mod tests {
     use std::task::{Context, Poll, Wake, Waker};
 
     use super::*;
-    use crate::testing::{published, room};
+    use crate::testing::{published, room, stored};
 
     fn taken(inbox: &Inbox) -> usize {
         match inbox.poll_take(&mut Context::from_waker(Waker::noop())) {
@@ -207,6 +237,59 @@ mod tests {
     }
 
     #[test]
+    fn publishers_hear_that_it_is_stored_from_one_worker_or_at_once_if_there_is_none() {
+        let switchboard = Switchboard::default();
+        let (a, b, nowhere) = (room("a"), room("b"), room("nowhere"));
+        let (one, two) = (Arc::new(Inbox::new(4096)), Arc::new(Inbox::new(256)));
+        for (room, inbox) in [(&a, &one), (&a, &two), (&b, &two)] {
+            switchboard.connect(room, inbox);
+        }
+        let told = [(&a, 1), (&nowhere, 1), (&b, 1), (&b, 2)];
+        let (stored, mut heard): (Vec<_>, Vec<_>) = told
+            .map(|(room, seq)| stored(room, seq))
+            .into_iter()
+            .unzip();
+        switchboard.stored(stored);
+        let mut heard = || -> Vec<_> {
+            let heard = heard.iter_mut().map(|heard| heard.try_recv().is_ok());
+            heard.collect()
+        };
+        assert_eq!(heard(), [false, true, false, false]);
+        let mut taken = [&one, &two].map(|inbox| {
+            match inbox.poll_take(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(waiting) => waiting,
+                Poll::Pending => panic!("it was told"),
+            }
+        });
+        let told = taken
+            .each_ref()
+            .map(|taken| (taken.events.len(), taken.receipts.len()));
+        // The second has room for one only, and reads the rest.
+        assert_eq!(told, [(1, 1), (1, 2)]);
+        assert_eq!(taken[1].behind, [b].into());
+        taken[0].receipts.clear();
+        assert_eq!(heard(), [true, false, false, false]);
+        taken[1].receipts.clear();
+        assert_eq!(heard(), [false, false, true, true]);
+    }
+
+    #[test]
+    fn what_is_stored_together_wakes_a_worker_once() {
+        let switchboard = Switchboard::default();
+        let a = room("a");
+        let inbox = Arc::new(Inbox::new(4096));
+        switchboard.connect(&a, &inbox);
+        let woken = Arc::new(Woken(AtomicBool::default()));
+        let waker = Waker::from(woken.clone());
+        let mut cx = Context::from_waker(&waker);
+        assert!(inbox.poll_take(&mut cx).is_pending());
+        let (stored, _heard): (Vec<_>, Vec<_>) = (1..=3).map(|seq| stored(&a, seq)).unzip();
+        switchboard.stored(stored);
+        assert!(woken.0.load(Ordering::Relaxed));
+        assert_eq!(taken(&inbox), 3, "when all of it is there");
+    }
+
+    #[test]
     fn publishers_wait_for_those_who_hear_of_the_room_only() {
         let switchboard = Switchboard::default();
         let (a, b) = (room("a"), room("b"));
@@ -214,7 +297,7 @@ mod tests {
         for (room, inbox) in [(&a, &idle), (&a, &slow), (&b, &idle)] {
             switchboard.connect(room, inbox);
         }
-        slow.push(&a, published(1));
+        slow.push(&a, published(1), None);
         let mut cx = Context::from_waker(Waker::noop());
         let mut in_a = std::pin::pin!(switchboard.wait_for_room(&a));
         let mut in_b = std::pin::pin!(switchboard.wait_for_room(&b));

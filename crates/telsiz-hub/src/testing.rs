@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use tokio::sync::oneshot;
+
 use crate::clock::{Clock, Timestamp};
-use crate::engine::BoxFuture;
+use crate::engine::{Appended, BoxFuture, PublishError, Receipt, Stored};
 use crate::event::{Ephemeral, Event, Signal};
 use crate::member::{ConnectionId, Member, User};
 use crate::name::RoomName;
-use crate::publication::{Draft, Epoch, IdempotencyKey, Publication};
+use crate::publication::{Draft, Epoch, IdempotencyKey, Position, Publication};
 
 pub(crate) fn room(name: &str) -> RoomName {
     RoomName::new(name).expect("a name")
@@ -36,6 +38,30 @@ pub(crate) fn published_in(epoch: &str, seq: u64) -> Event {
         user: User::new("u", "u"),
         text: String::new(),
     }))
+}
+
+/// What is told of `published(seq)`, and what its publisher waits for.
+pub(crate) fn stored(
+    room: &RoomName,
+    seq: u64,
+) -> (Stored, oneshot::Receiver<Result<Appended, PublishError>>) {
+    let (done, heard) = oneshot::channel();
+    let appended = Appended {
+        position: Position {
+            epoch: Epoch::new("e"),
+            seq,
+        },
+        repeated: false,
+    };
+    let stored = Stored {
+        room: room.clone(),
+        event: published(seq),
+        receipt: Receipt {
+            appended,
+            done: Some(done),
+        },
+    };
+    (stored, heard)
 }
 
 pub(crate) fn signal(origin: &Arc<Member>, signal: Signal) -> Arc<Ephemeral> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use super::{BoxFuture, EngineError, Presence, Subscriber};
+use super::{BoxFuture, EngineError, Presence, Stored, Subscriber};
 use crate::event::{Ephemeral, Event};
 use crate::member::{ConnectionId, Listing, Member, RoomSummary};
 use crate::name::RoomName;
@@ -67,6 +67,23 @@ impl Local {
         for subscriber in &*all {
             subscriber.event(room, event.clone());
         }
+    }
+
+    /// Tells all subscribers what was stored. One of them passes on the receipts.
+    pub(crate) fn tell_stored(&self, stored: Vec<Stored>) {
+        let all = self
+            .subscribers
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some((first, others)) = all.split_first() else {
+            return;
+        };
+        for other in others {
+            for Stored { room, event, .. } in &stored {
+                other.event(room, event.clone());
+            }
+        }
+        first.stored(stored);
     }
 
     /// Whether somebody is in `room`.

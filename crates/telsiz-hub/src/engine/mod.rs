@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use crate::event::{Ephemeral, Event};
 use crate::member::{ConnectionId, Listing, RoomSummary};
 use crate::name::RoomName;
@@ -155,6 +157,47 @@ pub trait Presence: Send + Sync {
 pub trait Subscriber: Send + Sync {
     /// Something happened in `room`. It must not wait, nor call the engine.
     fn event(&self, room: &RoomName, event: Event);
+
+    /// All this was stored together, in the order of each room's log. Receipts are to be dropped soon, best
+    /// after the members heard of it.
+    fn stored(&self, stored: Vec<Stored>) {
+        for Stored {
+            room,
+            event,
+            receipt,
+        } in stored
+        {
+            self.event(&room, event);
+            drop(receipt);
+        }
+    }
+}
+
+/// A publication that was just stored.
+#[derive(Debug)]
+pub struct Stored {
+    /// Where.
+    pub room: RoomName,
+    /// What happened there.
+    pub event: Event,
+    /// For its publisher.
+    pub receipt: Receipt,
+}
+
+/// What its publisher waits for: it goes on when this is dropped.
+#[derive(Debug)]
+pub struct Receipt {
+    pub(crate) appended: Appended,
+    pub(crate) done: Option<oneshot::Sender<Result<Appended, PublishError>>>,
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        if let Some(done) = self.done.take() {
+            // It may have given up.
+            let _ = done.send(Ok(self.appended.clone()));
+        }
+    }
 }
 
 /// What became of a draft.

@@ -84,8 +84,15 @@ impl<O: Outlet> Worker<O> {
     /// Nothing is delivered while it is not polled, and publishers wait; it can be called
     /// again.
     pub async fn run(&self) {
+        let mut receipts = Vec::new();
         loop {
-            while self.turn() {
+            loop {
+                let has_more = self.turn();
+                // What their publishers heard of that is written with the answers.
+                receipts.clear();
+                if !has_more {
+                    break;
+                }
                 yield_now().await;
             }
             let was_behind = self.catch_up().await;
@@ -98,7 +105,8 @@ impl<O: Outlet> Worker<O> {
                 }
                 taken => taken,
             });
-            let waiting = waiting.await;
+            let mut waiting = waiting.await;
+            receipts.append(&mut waiting.receipts);
             let dropped = self.lock().take_in(waiting);
             self.inbox.release(dropped);
             // There may always be more.
@@ -351,5 +359,83 @@ impl<O: Outlet> Drop for Worker<O> {
 impl<O: Outlet> fmt::Debug for Worker<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use tokio::sync::oneshot::error::TryRecvError;
+
+    use super::*;
+    use crate::authorize::AllowAll;
+    use crate::engine::{Memory, Subscriber};
+    use crate::hub::HubOptions;
+    use crate::retention::Retention;
+    use crate::testing::{clock, member, now, room, stored};
+
+    /// Counts what was delivered.
+    struct Counted(usize);
+
+    impl Outlet for Counted {
+        type Line = ();
+
+        fn begin(&mut self, _: &RoomName, _: &[Event], _: bool) {}
+
+        fn deliver(&mut self, (): &(), events: &[Event], wanted: Wanted) {
+            let delivered = (0..events.len()).filter(|index| wanted.has(*index));
+            self.0 += delivered.count();
+        }
+
+        fn end_turn(&mut self) {}
+
+        fn lose(&mut self, (): &()) {}
+    }
+
+    fn hub() -> Arc<Hub> {
+        let clock = clock(0).0;
+        let memory = Memory::new("e", clock.clone(), Retention::default(), 500);
+        Hub::new(Arc::new(memory), AllowAll, clock, HubOptions::default())
+    }
+
+    fn sit_down(worker: &Arc<Worker<Counted>>, name: &RoomName) -> Seat<Counted> {
+        let member = member(1, "u");
+        now(Box::pin(async {
+            let joining = worker.join(name, &member, None).await.expect("it joins");
+            match joining.step(&()).await.expect("it joins") {
+                Step::Joined(seat) => seat,
+                Step::Missed(..) => panic!("nothing was said"),
+            }
+        }))
+    }
+
+    #[test]
+    fn publishers_go_on_after_the_members_heard() {
+        let (hub, name) = (hub(), room("a"));
+        let worker = hub.worker(Counted(0));
+        let _seat = sit_down(&worker, &name);
+        let (news, mut heard) = stored(&name, 1);
+        hub.switchboard.stored(vec![news]);
+        assert_eq!(heard.try_recv(), Err(TryRecvError::Empty));
+        let mut running = pin!(worker.run());
+        let mut cx = Context::from_waker(Waker::noop());
+        while heard.try_recv().is_err() {
+            assert!(running.as_mut().poll(&mut cx).is_pending());
+        }
+        assert_eq!(worker.lock().outlet.0, 1);
+    }
+
+    #[test]
+    fn publishers_go_on_when_the_worker_is_gone() {
+        let (hub, name) = (hub(), room("a"));
+        let worker = hub.worker(Counted(0));
+        let seat = sit_down(&worker, &name);
+        let (news, mut heard) = stored(&name, 1);
+        hub.switchboard.stored(vec![news]);
+        assert_eq!(heard.try_recv(), Err(TryRecvError::Empty));
+        drop((seat, worker));
+        assert!(heard.try_recv().is_ok());
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::oneshot;
 
 use super::Shared;
 use super::journal::{self, Entry};
@@ -14,7 +13,7 @@ use super::logs::{Commit, Filing, Known};
 use super::queue::{Closing, Job};
 use super::tables;
 use crate::clock::Timestamp;
-use crate::engine::{Appended, EngineError, PublishError};
+use crate::engine::{Appended, EngineError, Receipt, Stored};
 use crate::event::Event;
 use crate::name::RoomName;
 use crate::publication::{Position, Publication};
@@ -40,11 +39,21 @@ pub(super) struct Writer {
     jobs: VecDeque<Job>,
     staged: HashMap<RoomName, Staged>,
     /// In the order of the logs.
-    appended: Vec<(RoomName, Extent, Entry)>,
-    waiting: Vec<(Appended, oneshot::Sender<Result<Appended, PublishError>>)>,
+    appended: Vec<Appending>,
+    /// For those who published the same before.
+    repeated: Vec<Receipt>,
     bytes: Vec<u8>,
     /// Where deleting goes on, and how many steps of it are left.
     sweep: (i64, usize),
+}
+
+/// A publication of the commit that is being made.
+struct Appending {
+    room: RoomName,
+    /// How its log was before.
+    before: Extent,
+    entry: Entry,
+    receipt: Receipt,
 }
 
 /// A room as it is after the commit that is being made.
@@ -71,7 +80,7 @@ impl Writer {
             jobs: VecDeque::new(),
             staged: HashMap::new(),
             appended: Vec::new(),
-            waiting: Vec::new(),
+            repeated: Vec::new(),
             bytes: Vec::new(),
             sweep: (0, 0),
         }
@@ -215,7 +224,10 @@ impl Writer {
                 },
                 repeated: true,
             };
-            self.waiting.push((appended, done));
+            self.repeated.push(Receipt {
+                appended,
+                done: Some(done),
+            });
             return;
         }
         let scope = draft.key.clone().map(|key| (draft.user.id.clone(), key));
@@ -240,17 +252,24 @@ impl Writer {
         if let Some(scope) = scope {
             staged.keys.insert(scope, publication.seq);
         }
-        let appended = Appended {
-            position: publication.position(),
-            repeated: false,
+        let receipt = Receipt {
+            appended: Appended {
+                position: publication.position(),
+                repeated: false,
+            },
+            done: Some(done),
         };
         let entry = Entry {
             publication,
             key: draft.key,
         };
         journal::encode(&mut self.bytes, &room, &entry);
-        self.appended.push((room, before, entry));
-        self.waiting.push((appended, done));
+        self.appended.push(Appending {
+            room,
+            before,
+            entry,
+            receipt,
+        });
     }
 
     /// It is in the log: now all may know.
@@ -263,9 +282,11 @@ impl Writer {
             for filing in committed.filings {
                 logs.filed(filing);
             }
-            for (room, before, entry) in &self.appended {
+            for appending in &self.appended {
+                let room = &appending.room;
                 let keep = self.shared.options.retention.of(room);
-                logs.append(room, *before, entry.clone(), self.commit, keep);
+                let entry = appending.entry.clone();
+                logs.append(room, appending.before, entry, self.commit, keep);
             }
             if !self.appended.is_empty() {
                 logs.recorded(Commit {
@@ -279,13 +300,14 @@ impl Writer {
         if !self.appended.is_empty() {
             self.shared.trouble().full = None;
         }
-        for (room, _, entry) in self.appended.drain(..) {
-            let event = Event::Published(entry.publication);
-            self.shared.local.tell(&room, event);
-        }
-        for (appended, done) in self.waiting.drain(..) {
-            let _ = done.send(Ok(appended));
-        }
+        let stored = self.appended.drain(..).map(|appending| Stored {
+            room: appending.room,
+            event: Event::Published(appending.entry.publication),
+            receipt: appending.receipt,
+        });
+        // Together: each wakes somebody, who on one core would go to work at once.
+        self.shared.local.tell_stored(stored.collect());
+        self.repeated.clear();
         self.sweep = committed.sweep;
         self.staged.clear();
         self.bytes.clear();
@@ -296,11 +318,13 @@ impl Writer {
         for job in self.jobs.drain(..) {
             let _ = job.done.send(refused());
         }
-        for (_, done) in self.waiting.drain(..) {
-            let _ = done.send(refused());
+        let appending = self.appended.drain(..).map(|appending| appending.receipt);
+        for mut receipt in appending.chain(self.repeated.drain(..)) {
+            if let Some(done) = receipt.done.take() {
+                let _ = done.send(refused());
+            }
         }
         self.sweep.1 = 0;
-        self.appended.clear();
         self.staged.clear();
         self.bytes.clear();
     }
