@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode};
 use telsiz::Upgrade;
 
 use crate::http::Refusal;
+use crate::json::WrongField;
 use crate::lang::Lang;
 use crate::rules::Site;
 
@@ -22,6 +23,12 @@ impl Site {
             return Err((upgrade, refusal));
         }
         Ok(select_subprotocol(upgrade))
+    }
+
+    /// Refuses an upgrade whose address has these fields wrong.
+    pub(crate) async fn turn_away(&self, upgrade: Upgrade, wrong: &[WrongField]) {
+        let refusal = Refusal::wrong(wrong, self.http_lang(upgrade.headers()));
+        refusal.status(StatusCode::FORBIDDEN).answer(upgrade).await;
     }
 }
 

@@ -62,6 +62,11 @@ impl Refusal {
         }
     }
 
+    /// With this status.
+    pub(crate) fn status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
     /// What it says is in this language.
     pub(crate) fn in_lang(self, lang: Lang) -> Self {
         let lang = Some(lang);

@@ -108,6 +108,27 @@ async fn origins_that_were_named_are_heard() {
 }
 
 #[tokio::test]
+async fn an_address_with_wrong_names_is_refused_with_403_that_tells_each_in_the_language_of_http() {
+    let server = Server::start("--lang en");
+    let (tr, en) = ("bekleniyordu", "expected a text of");
+    for (path, fields) in [
+        ("/ws/chat/genel?lang=en", &["user_id", "username"][..]),
+        ("/ws/chat/a%0Ab?user_id=a", &["username", "room_id"]),
+        ("/ws/a%0Ab?username=a%0Ab", &["client_id", "username"]),
+    ] {
+        for (lang, said) in [("tr", tr), ("en", en)] {
+            let reply = server.upgrade(path, &[("Accept-Language", lang)]);
+            assert_eq!(reply.status, 403, "{path}");
+            assert!(reply.detail().contains(said), "{}", reply.detail());
+            let errors = reply.json()["errors"].clone();
+            let errors = errors.as_array().expect("errors").iter();
+            let named: Vec<_> = errors.map(|error| error["field"].clone()).collect();
+            assert_eq!(named, fields, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_same_pages_may_read_answers_over_http() {
     let server = Server::start("--allow-origin https://a.example");
     for (name, allowed) in [

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
 use telsiz::{Error, Upgrade};
 use telsiz_hub::{
     Appended, Draft, Hub, Identity, Member, PublishError, ReadError, RoomName, Seat, User,
@@ -13,7 +12,6 @@ use super::{App, Mounting};
 use crate::close;
 use crate::connections::Counted;
 use crate::conversation::Conversation;
-use crate::http::Refusal;
 use crate::json::{Expected, Heard, Schema, WrongField, sentence, write};
 use crate::lang::ByLang;
 use crate::names;
@@ -59,9 +57,7 @@ async fn serve(
     let asked = match Asked::read(&upgrade) {
         Ok(asked) => asked,
         Err(wrong) => {
-            let lang = site.http_lang(upgrade.headers());
-            let refusal = Refusal::new(StatusCode::FORBIDDEN, sentence(&wrong, lang));
-            Box::pin(refusal.in_lang(lang).answer(upgrade)).await;
+            Box::pin(site.turn_away(upgrade, &wrong)).await;
             return Ok(());
         }
     };

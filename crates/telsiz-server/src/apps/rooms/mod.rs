@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
 use telsiz::{Error, Upgrade};
 
 use self::guest::Guest;
@@ -10,8 +9,7 @@ use self::messages::{FromClient, FromServer};
 use super::{App, Mounting};
 use crate::connections::Counted;
 use crate::conversation::Conversation;
-use crate::http::Refusal;
-use crate::json::{Schema, WrongField, sentence};
+use crate::json::{Schema, WrongField};
 use crate::lang::ByLang;
 use crate::names;
 use crate::rate::Rate;
@@ -59,9 +57,7 @@ async fn serve(
     let who = match Who::read(&upgrade) {
         Ok(who) => who,
         Err(wrong) => {
-            let lang = site.http_lang(upgrade.headers());
-            let refusal = Refusal::new(StatusCode::FORBIDDEN, sentence(&wrong, lang));
-            Box::pin(refusal.in_lang(lang).answer(upgrade)).await;
+            Box::pin(site.turn_away(upgrade, &wrong)).await;
             return Ok(());
         }
     };
