@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use telsiz::{CloseFrame, Message, Serve, WebSocket};
-use telsiz_hub::{Memory, Retention};
+use telsiz_hub::{Ephemeral, Member, Memory, Retention, RoomName, Signal, Timestamp};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -46,6 +46,18 @@ pub(crate) fn site() -> Site {
         ),
         connections,
     }
+}
+
+/// Puts somebody into a room, who hears nothing there.
+pub(crate) async fn enter(rooms: &Rooms, room: &str, member: &Arc<Member>) {
+    let room = RoomName::new(room).expect("a name");
+    let joined = Arc::new(Ephemeral {
+        origin: member.clone(),
+        time: Timestamp(0),
+        signal: Signal::Joined,
+    });
+    let presence = rooms.hub().engine().presence();
+    presence.enter(&room, joined).await.expect("entered");
 }
 
 /// Starts a server on a free port.

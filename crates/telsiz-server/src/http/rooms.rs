@@ -420,6 +420,53 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_page_of_rooms_lists_at_most_5000_members() {
+        // In each room at most 500.
+        let full = [500; 9];
+        for (rest, listed) in [
+            (&[499][..], &[499][..]),
+            (&[500], &[500]),
+            (&[499, 2], &[499, 1]),
+            (&[500, 1], &[500, 0]),
+        ] {
+            let site = testing::site();
+            let hub = site.rooms.hub();
+            let member = |number: usize| hub.new_member(User::new(&number.to_string(), "x"));
+            let members: Vec<_> = (0..500).map(member).collect();
+            let counts = [&full, rest].concat();
+            for (room, count) in counts.iter().enumerate() {
+                for member in &members[..*count] {
+                    testing::enter(&site.rooms, &format!("{room:02}"), member).await;
+                }
+            }
+            let page = ask(&site, None, get("/rooms")).await.json;
+            let rooms = page["rooms"].as_array().expect("rooms").iter();
+            let (told, found): (Vec<_>, Vec<_>) = rooms
+                .map(|room| {
+                    let members = room["members"].as_array().expect("members");
+                    (room["member_count"].clone(), members.len())
+                })
+                .unzip();
+            assert_eq!(told, counts);
+            assert_eq!(found, [&full, listed].concat());
+        }
+    }
+
+    #[tokio::test]
+    async fn of_a_member_at_most_100_rooms_are_listed() {
+        for (count, listed) in [(99, 99), (100, 100), (101, 100)] {
+            let site = testing::site();
+            let member = site.rooms.hub().new_member(User::new("u", "U"));
+            for room in 0..count {
+                testing::enter(&site.rooms, &room.to_string(), &member).await;
+            }
+            let told = ask(&site, None, get("/api/rooms/0/members")).await.json;
+            let rooms = told["members"][0]["rooms"].as_array().expect("rooms");
+            assert_eq!((rooms.len(), &told["count"]), (listed, &json!(1)));
+        }
+    }
+
+    #[tokio::test]
     async fn every_field_that_is_wrong_is_named() {
         let site = testing::site();
         let long = "k".repeat(65);

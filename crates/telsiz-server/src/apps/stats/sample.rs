@@ -84,11 +84,10 @@ fn tenths(number: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::thread;
     use std::time::Duration;
 
-    use telsiz_hub::{ConnectionId, Ephemeral, Member, RoomName, Signal, Timestamp, User};
+    use telsiz_hub::User;
 
     use super::*;
     use crate::testing;
@@ -96,19 +95,8 @@ mod tests {
     /// Rooms, of which somebody is in one.
     async fn one_room() -> Rooms {
         let rooms = testing::site().rooms;
-        let origin = Arc::new(Member {
-            connection: ConnectionId(1),
-            user: User::new("u", "U"),
-            connected_at: Timestamp(0),
-        });
-        let joined = Arc::new(Ephemeral {
-            origin,
-            time: Timestamp(0),
-            signal: Signal::Joined,
-        });
-        let room = RoomName::new("genel").expect("a name");
-        let presence = rooms.hub().engine().presence();
-        presence.enter(&room, joined).await.expect("entered");
+        let member = rooms.hub().new_member(User::new("u", "U"));
+        testing::enter(&rooms, "genel", &member).await;
         rooms
     }
 
