@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::Http;
 use super::extract::Reader;
 use super::operation::{Described, Operation, schema_of};
-use super::rooms::Unavailable;
+use super::rooms::{Unavailable, unavailable};
 
 /// How many rooms are listed at most.
 const ROOMS: usize = 1_000;
@@ -36,7 +36,7 @@ pub(super) async fn stats(
     Reader(lang): Reader,
 ) -> Result<Json<Stats>, Unavailable> {
     let rooms = http.site.rooms.hub().rooms(0, ROOMS).await;
-    let (rooms, total_rooms) = rooms.map_err(|error| Unavailable(error, lang))?;
+    let (rooms, total_rooms) = rooms.map_err(|error| unavailable(error, lang))?;
     let connections = |room: telsiz_hub::RoomSummary| (room.name.to_string(), room.connections);
     Ok(Json(Stats {
         total_connections: http.site.connections.number(),
@@ -55,7 +55,7 @@ pub(super) async fn metrics(
     Reader(lang): Reader,
 ) -> Result<Exposition, Unavailable> {
     let rooms = http.site.rooms.hub().rooms(0, 0).await;
-    let (_, rooms) = rooms.map_err(|error| Unavailable(error, lang))?;
+    let (_, rooms) = rooms.map_err(|error| unavailable(error, lang))?;
     let messages = http.site.connections.traffic().counts();
     let mut exposition = Exposition(String::new());
     exposition.add(

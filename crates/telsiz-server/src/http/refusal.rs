@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use telsiz::Upgrade;
 
+use super::operation::{Described, Operation};
 use crate::json::{ToldField, WrongField, sentence, write};
 use crate::lang::{ByLang, Lang};
 
@@ -110,6 +111,23 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         self.into_http().map(Into::into)
+    }
+}
+
+/// How a handler refuses by itself: with this status, or with that.
+#[derive(Debug)]
+pub(super) struct Refused<const THIS: u16, const THAT: u16 = THIS>(pub(super) Refusal);
+
+impl<const THIS: u16, const THAT: u16> IntoResponse for Refused<THIS, THAT> {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+impl<const THIS: u16, const THAT: u16> Described for Refused<THIS, THAT> {
+    fn describe(operation: &mut Operation) {
+        let statuses = [THIS, THAT].into_iter();
+        operation.refuses(statuses.flat_map(StatusCode::from_u16));
     }
 }
 

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 use telsiz_hub::{Draft, EngineError, Hub, Identity, Member, PublishError, ReadError, User};
 
 use super::body::{Body, FromBody};
 use super::extract::{Paging, Reader, Room, Writer};
-use super::operation::{Described, Operation};
+use super::refusal::Refused;
 use super::told::{Borrows, Told};
 use super::{Http, Refusal};
 use crate::json::{Fields, Object, UserName, WrongField};
@@ -136,7 +135,7 @@ pub(super) async fn list(
     Reader(lang): Reader,
     paging: Paging<100, 1_000>,
 ) -> Result<Told<RoomsPage<'static>>, Unavailable> {
-    let unavailable = |error| Unavailable(error, lang);
+    let unavailable = |error| unavailable(error, lang);
     let hub = http.site.rooms.hub();
     let Paging { page, per_page } = paging;
     let skip = (page - 1).saturating_mul(per_page);
@@ -176,8 +175,8 @@ pub(super) async fn members(
     State(http): State<Arc<Http>>,
     Reader(lang): Reader,
     Room(room): Room,
-) -> Result<Told<Connected<'static>>, Unread> {
-    let unread = |error| Unread(error, lang);
+) -> Result<Told<Connected<'static>>, Denied> {
+    let unread = |error| unread(error, lang);
     let hub = http.site.rooms.hub();
     let listing = hub
         .members(Identity::Http, &room, LIST)
@@ -215,13 +214,13 @@ pub(super) async fn history(
     Reader(lang): Reader,
     Room(room): Room,
     paging: Paging<{ HISTORY_PAGE.0 }, { HISTORY_PAGE.1 }>,
-) -> Result<Told<Said<'static>>, Unread> {
+) -> Result<Told<Said<'static>>, Denied> {
     let hub = http.site.rooms.hub();
     let Paging { page, per_page } = paging;
     let found = hub
         .history(Identity::Http, &room, page, per_page)
         .await
-        .map_err(|error| Unread(error, lang))?;
+        .map_err(|error| unread(error, lang))?;
     let history = History::new(&room, page, &found);
     Ok(Told::new(&Said::MessageHistory(history)))
 }
@@ -233,7 +232,7 @@ pub(super) async fn say(
     _: Writer,
     Room(room): Room,
     Body(saying): Body<Saying>,
-) -> Result<Json<Stands>, Unpublished> {
+) -> Result<Json<Stands>, Denied> {
     let name = saying.username.as_ref();
     let name = name.map_or(USERNAME, |UserName(name)| name);
     let draft = Draft {
@@ -245,79 +244,48 @@ pub(super) async fn say(
     let appended = hub
         .publish(Identity::Http, &room, draft)
         .await
-        .map_err(|error| Unpublished(error, lang))?;
+        .map_err(|error| unpublished(error, lang))?;
     Ok(Json(Stands {
         epoch: appended.position.epoch.to_string(),
         seq: appended.position.seq,
     }))
 }
 
-/// Nothing can be shown now, which somebody is told who reads this language.
-#[derive(Debug)]
-pub(super) struct Unavailable(pub(super) EngineError, pub(super) Lang);
+/// Nothing can be shown now.
+pub(super) type Unavailable = Refused<503>;
 
-impl IntoResponse for Unavailable {
-    fn into_response(self) -> Response {
-        Unread(self.0.into(), self.1).into_response()
-    }
+/// Something is not shown or not published.
+type Denied = Refused<403, 503>;
+
+/// Why nothing can be shown, for people who read `lang`.
+pub(super) fn unavailable(error: EngineError, lang: Lang) -> Unavailable {
+    Refused(unread(error.into(), lang).0)
 }
 
-impl Described for Unavailable {
-    fn describe(operation: &mut Operation) {
-        operation.refuses([StatusCode::SERVICE_UNAVAILABLE]);
-    }
+fn unread(error: ReadError, lang: Lang) -> Denied {
+    let status = match error {
+        ReadError::Forbidden(_) => StatusCode::FORBIDDEN,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let refusal = Refusal::new(status, texts::of_read_error(&error, lang));
+    Refused(refusal.in_lang(lang))
 }
 
-/// Why something is not shown, to somebody who reads this language.
-#[derive(Debug)]
-pub(super) struct Unread(ReadError, Lang);
-
-impl IntoResponse for Unread {
-    fn into_response(self) -> Response {
-        let Self(error, lang) = self;
-        let status = match error {
-            ReadError::Forbidden(_) => StatusCode::FORBIDDEN,
-            _ => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        let refusal = Refusal::new(status, texts::of_read_error(&error, lang));
-        refusal.in_lang(lang).into_response()
-    }
-}
-
-impl Described for Unread {
-    fn describe(operation: &mut Operation) {
-        operation.refuses([StatusCode::FORBIDDEN, StatusCode::SERVICE_UNAVAILABLE]);
-    }
-}
-
-/// Why something was not published, to somebody who reads this language.
-#[derive(Debug)]
-pub(super) struct Unpublished(PublishError, Lang);
-
-impl IntoResponse for Unpublished {
-    fn into_response(self) -> Response {
-        let Self(error, lang) = self;
-        let status = match error {
-            PublishError::Forbidden(_) => StatusCode::FORBIDDEN,
-            _ => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        let refusal = Refusal::new(status, texts::of_publish_error(&error, lang)).in_lang(lang);
-        match error {
-            PublishError::Busy => refusal.header(header::RETRY_AFTER, "1"),
-            _ => refusal,
-        }
-        .into_response()
-    }
-}
-
-impl Described for Unpublished {
-    fn describe(operation: &mut Operation) {
-        operation.refuses([StatusCode::FORBIDDEN, StatusCode::SERVICE_UNAVAILABLE]);
-    }
+fn unpublished(error: PublishError, lang: Lang) -> Denied {
+    let status = match error {
+        PublishError::Forbidden(_) => StatusCode::FORBIDDEN,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let refusal = Refusal::new(status, texts::of_publish_error(&error, lang)).in_lang(lang);
+    Refused(match error {
+        PublishError::Busy => refusal.header(header::RETRY_AFTER, "1"),
+        _ => refusal,
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::response::IntoResponse;
     use serde_json::{Value, json};
     use telsiz_hub::{Forbidden, Keep, Memory, Retention};
 
@@ -556,7 +524,7 @@ mod tests {
             (PublishError::Engine(engine()), 503, None),
             (PublishError::Forbidden(Forbidden), 403, None),
         ] {
-            let response = Unpublished(error, Lang::En).into_response();
+            let response = unpublished(error, Lang::En).into_response();
             assert_eq!(response.status(), status);
             let header = response.headers().get("retry-after");
             assert_eq!(
@@ -568,9 +536,9 @@ mod tests {
             (ReadError::Engine(engine()), 503),
             (ReadError::Forbidden(Forbidden), 403),
         ] {
-            assert_eq!(Unread(error, Lang::En).into_response().status(), status);
+            assert_eq!(unread(error, Lang::En).into_response().status(), status);
         }
-        let response = Unavailable(engine(), Lang::En).into_response();
+        let response = unavailable(engine(), Lang::En).into_response();
         assert_eq!(response.status(), 503);
     }
 }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::body::{Body, FromBody};
 use super::extract::{AppLang, MessageOfPath, Reader, Writer};
-use super::operation::{Described, Operation};
+use super::refusal::Refused;
 use super::{Http, Refusal};
 use crate::json::{Fields, Object, WrongField};
 use crate::lang::{ByLang, Lang};
@@ -43,9 +42,8 @@ impl FromBody for Sending {
     }
 }
 
-/// Why nothing was sent.
-#[derive(Debug)]
-pub(super) struct Unsent(Refusal);
+/// Nothing was sent.
+type Unsent = Refused<413, 500>;
 
 /// `GET /send/{message}`.
 pub(super) async fn by_get(
@@ -55,7 +53,7 @@ pub(super) async fn by_get(
     app: AppLang,
     MessageOfPath(message): MessageOfPath,
 ) -> Result<Json<Sent>, Unsent> {
-    http.check_size(&message, reader).map_err(Unsent)?;
+    http.check_size(&message, reader).map_err(Refused)?;
     http.send(message, app, reader)
 }
 
@@ -87,7 +85,7 @@ impl Http {
         };
         let failed = |detail: ByLang<&'static str>| {
             let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, detail.of(reader));
-            Unsent(refusal.in_lang(reader))
+            Refused(refusal.in_lang(reader))
         };
         let relay = self.relay.as_ref().ok_or_else(|| failed(NO_RELAY))?;
         let response = relay
@@ -97,21 +95,6 @@ impl Http {
             sent: message,
             response,
         }))
-    }
-}
-
-impl IntoResponse for Unsent {
-    fn into_response(self) -> Response {
-        self.0.into_response()
-    }
-}
-
-impl Described for Unsent {
-    fn describe(operation: &mut Operation) {
-        operation.refuses([
-            StatusCode::PAYLOAD_TOO_LARGE,
-            StatusCode::INTERNAL_SERVER_ERROR,
-        ]);
     }
 }
 

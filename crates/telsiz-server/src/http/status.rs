@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::extract::Reader;
 use super::operation::{Described, Operation, schema_of};
+use super::refusal::Refused;
 use super::{Http, Refusal, page};
 use crate::lang::{ByLang, Lang};
 
@@ -30,10 +31,6 @@ pub(super) struct Root(Response);
 pub(super) struct Status {
     status: &'static str,
 }
-
-/// The server is not ready.
-#[derive(Debug)]
-pub(super) struct NotReady(Refusal);
 
 /// `GET /`.
 pub(super) async fn root(
@@ -68,7 +65,7 @@ pub(super) async fn health() -> Json<Status> {
 pub(super) async fn ready(
     State(http): State<Arc<Http>>,
     Reader(lang): Reader,
-) -> Result<Json<Status>, NotReady> {
+) -> Result<Json<Status>, Refused<503>> {
     let ready = http.site.rooms.hub().engine().ready();
     ready.map_err(|error| {
         let detail = match lang {
@@ -76,7 +73,7 @@ pub(super) async fn ready(
             Lang::En => format!("The server is not ready: {error}"),
         };
         let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail);
-        NotReady(refusal.in_lang(lang))
+        Refused(refusal.in_lang(lang))
     })?;
     Ok(Json(Status { status: "ready" }))
 }
@@ -91,18 +88,6 @@ impl Described for Root {
     fn describe(operation: &mut Operation) {
         operation.answers("application/json", schema_of::<Running>);
         operation.answers("text/html", schema_of::<String>);
-    }
-}
-
-impl IntoResponse for NotReady {
-    fn into_response(self) -> Response {
-        self.0.into_response()
-    }
-}
-
-impl Described for NotReady {
-    fn describe(operation: &mut Operation) {
-        operation.refuses([StatusCode::SERVICE_UNAVAILABLE]);
     }
 }
 
