@@ -12,7 +12,7 @@ use super::refused::Code;
 use super::request::RequestId;
 use super::texts;
 use crate::json::{
-    Expected, Field, Heard, NotBlank, RoomName as Room, TextOrEmpty, messages, write,
+    Expected, Field, Heard, NotBlank, RoomName as Room, TextOrEmpty, messages, text, write,
 };
 use crate::lang::{ByLang, Lang};
 use crate::rooms::{Chat, Dialect, History, Key, MemberEntry, Number};
@@ -83,7 +83,7 @@ impl Field for Since {
 }
 
 /// Whether somebody pays attention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum HereOrAway {
     Online,
@@ -110,8 +110,11 @@ impl From<Status> for HereOrAway {
 
 impl Field for HereOrAway {
     fn read(value: Option<&str>) -> Result<Self, Expected> {
-        let status = value.and_then(|value| serde_json::from_str(value).ok());
-        status.ok_or(Expected::OneOf(&["online", "away"]))
+        match value.and_then(text).as_deref() {
+            Some("online") => Ok(Self::Online),
+            Some("away") => Ok(Self::Away),
+            _ => Err(Expected::OneOf(&["online", "away"])),
+        }
     }
 }
 
@@ -293,4 +296,20 @@ pub(super) fn request_fields(text: &str) -> Map<String, Value> {
         }
     }
     fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_here_or_away_says_so_in_a_text() {
+        assert_eq!(HereOrAway::read(Some(r#""away""#)), Ok(HereOrAway::Away));
+        let online = HereOrAway::read(Some(r#""online""#));
+        assert_eq!(online, Ok(HereOrAway::Online));
+        for wrong in [r#""Away""#, r#"{"away":null}"#, "5"] {
+            assert!(HereOrAway::read(Some(wrong)).is_err(), "{wrong}");
+        }
+        assert!(HereOrAway::read(None).is_err());
+    }
 }
