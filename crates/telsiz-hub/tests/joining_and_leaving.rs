@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use common::{House, Line, Lines, finish, poll, publish, room, soon, taken};
+use common::{House, Line, Lines, finish, lock, poll, publish, room, sit_down, soon, taken};
 use telsiz_hub::{HubOptions, JoinError, Keep, Position, Retention, Seat, Step};
 
 fn house() -> House {
@@ -280,6 +280,60 @@ fn joining_again_while_a_delivery_is_paused_loses_and_doubles_nothing() {
         assert_eq!(house.members("a"), 3);
         drop((first, seat, third));
         assert_eq!(house.members("a"), 0);
+    }
+}
+
+/// Others get what it would have got, for they do not need the log for that.
+#[test]
+fn joining_again_further_behind_than_the_log_reaches_back_is_too_slow() {
+    for (missing, is_too_slow) in [(3, false), (4, true)] {
+        for since in [false, true] {
+            let options = HubOptions {
+                turn: 1,
+                ..HubOptions::default()
+            };
+            let mut house = House::new(options, keeping(3));
+            let lines = [(); 3].map(|()| Line::default());
+            let [_first, second, _third] =
+                [0, 1, 2].map(|at| house.join("a", &house.member("u"), &lines[at]));
+            house.deliver();
+            let start = Position {
+                seq: 0,
+                ..house.say("a", "1")
+            };
+            for number in 2..=missing {
+                house.say("a", &number.to_string());
+            }
+            // It is the turn of the second when all are taken in.
+            while lock(&lines[0]).is_empty() {
+                house.turn();
+            }
+            let mut rejoin = Box::pin(async {
+                let joining = second.rejoin(since.then_some(start)).await;
+                sit_down(joining.expect("it joins"), &lines[1]).await
+            });
+            let mut polls = 0..1000;
+            let seat = loop {
+                assert!(polls.next().is_some(), "it waits");
+                if let Poll::Ready(seat) = poll(&mut rejoin) {
+                    break seat;
+                }
+                house.turn();
+            };
+            house.deliver();
+            let expected = "1 2 3 4".split_at(2 * missing - 1).0;
+            assert_eq!(taken(&lines[0]), expected);
+            assert_eq!(taken(&lines[2]), expected);
+            match is_too_slow {
+                false => assert_eq!(taken(&lines[1]), expected),
+                true => assert_eq!(taken(&lines[1]), ""),
+            }
+            assert_eq!(
+                seat.map(drop).err(),
+                is_too_slow.then_some(JoinError::TooSlow)
+            );
+            assert_eq!(house.members("a"), 2);
+        }
     }
 }
 

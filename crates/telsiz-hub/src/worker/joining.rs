@@ -8,7 +8,7 @@ use crate::engine::{EngineError, Slice};
 use crate::event::Signal;
 use crate::member::Member;
 use crate::name::RoomName;
-use crate::publication::{Epoch, Position, Publication};
+use crate::publication::{Position, Publication};
 
 /// A connection on its way into a room: nothing that is published there is missed any more.
 /// Dropping it joins nothing.
@@ -16,11 +16,11 @@ use crate::publication::{Epoch, Position, Publication};
 pub struct Joining<O: Outlet> {
     /// Given up when this is dropped.
     place: Place<O>,
-    epoch: Epoch,
-    head: u64,
+    /// Of the log when it was first read.
+    newest: Position,
     recovered: bool,
     /// What was published up to this is known to the member.
-    cursor: u64,
+    cursor: Position,
     /// What was read and is not yet handed out.
     page: Vec<Arc<Publication>>,
 }
@@ -89,16 +89,17 @@ impl<O: Outlet> Joining<O> {
         let limit = if since.is_some() { PAGE } else { 0 };
         let after = since.as_ref().map_or(u64::MAX, |since| since.seq);
         let slice = place.read(after, limit).await?;
-        let recovered = since.is_some_and(|since| slice.reaches_back_to(&since));
-        let heard = heard.filter(|heard| slice.reaches_back_to(heard));
-        let (cursor, page) = match recovered {
-            true => (after, slice.publications),
-            false => (heard.map_or(slice.head, |heard| heard.seq), Vec::new()),
+        let newest = slice.newest();
+        let since = since.filter(|since| slice.reaches_back_to(since));
+        let (recovered, page) = match since {
+            Some(_) => (true, slice.publications),
+            None => (false, Vec::new()),
         };
+        // Whether the log reaches back to what was heard is found out when it has to.
+        let cursor = since.or(heard).unwrap_or_else(|| newest.clone());
         Ok(Self {
             place,
-            epoch: slice.epoch,
-            head: slice.head,
+            newest,
             recovered,
             cursor,
             page,
@@ -108,7 +109,7 @@ impl<O: Outlet> Joining<O> {
     /// The newest position in the log, as it was when this began. With [`Joining::recovered`], and
     /// for whoever joins again, what is missing up to it comes in steps.
     pub fn position(&self) -> Position {
-        self.at(self.head)
+        self.newest.clone()
     }
 
     /// Whether all that was published since the position that was asked for will come.
@@ -129,27 +130,20 @@ impl<O: Outlet> Joining<O> {
     pub async fn step(mut self, line: &O::Line) -> Result<Step<O>, JoinError> {
         loop {
             if let Some(last) = self.page.last() {
-                self.cursor = last.seq;
+                self.cursor.seq = last.seq;
                 let page = std::mem::take(&mut self.page);
                 return Ok(Step::Missed(self, page));
             }
-            if self.place.sit_down(&self.epoch, self.cursor, line) {
+            if self.place.sit_down(&self.cursor, line) {
                 self.place.enter().await?;
                 return Ok(Step::Joined(Seat { place: self.place }));
             }
             yield_now().await;
-            let slice = self.place.read(self.cursor, PAGE).await?;
-            if !slice.reaches_back_to(&self.at(self.cursor)) {
+            let slice = self.place.read(self.cursor.seq, PAGE).await?;
+            if !slice.reaches_back_to(&self.cursor) {
                 return Err(JoinError::TooSlow);
             }
             self.page = slice.publications;
-        }
-    }
-
-    fn at(&self, seq: u64) -> Position {
-        Position {
-            epoch: self.epoch.clone(),
-            seq,
         }
     }
 }
@@ -161,8 +155,10 @@ impl<O: Outlet> Seat<O> {
     }
 
     /// Starts to join the same room again, as [`Worker::join`], without leaving it in the eyes
-    /// of others. Without `since` it goes on where it was, if the log still has what follows: what
-    /// is delivered to others meanwhile is neither lost nor doubled.
+    /// of others. Without `since` it goes on where it was: what is delivered to others meanwhile
+    /// is neither lost nor doubled. If the log no longer has what follows, the step that needs it
+    /// fails with [`JoinError::TooSlow`]. Whoever was told that it lost something goes on with
+    /// what is new.
     ///
     /// # Errors
     ///
@@ -214,17 +210,17 @@ impl<O: Outlet> Place<O> {
     }
 
     /// Whether the member is in the room now: it knows all that was delivered there.
-    fn sit_down(&mut self, epoch: &Epoch, cursor: u64, line: &O::Line) -> bool {
+    fn sit_down(&mut self, cursor: &Position, line: &O::Line) -> bool {
         let mut state = self.worker.lock();
         let Some(room) = state.rooms.get_mut(&self.room) else {
             return false;
         };
         let is_there = room
             .known()
-            .is_some_and(|known| known.epoch == *epoch && known.seq <= cursor);
+            .is_some_and(|known| known.epoch == cursor.epoch && known.seq <= cursor.seq);
         if is_there {
             room.joining -= 1;
-            state.add(&self.room, self.member.connection, cursor, line.clone());
+            state.add(&self.room, self.member.connection, cursor.seq, line.clone());
             self.claim = Claim::Seated;
         }
         is_there
@@ -282,7 +278,7 @@ impl<O: Outlet> fmt::Debug for Joining<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Joining")
             .field("room", &self.place.room)
-            .field("cursor", &self.cursor)
+            .field("cursor", &self.cursor.seq)
             .finish_non_exhaustive()
     }
 }

@@ -108,8 +108,11 @@ impl<L> Room<L> {
         known: Option<Position>,
         outlet: &mut O,
     ) {
+        // What they knew may be numbers of another epoch.
+        let from = known.as_ref().map_or(0, |known| known.seq);
         self.known = known;
-        for seat in &self.seats {
+        for seat in &mut self.seats {
+            seat.from = from;
             outlet.lose(&seat.line);
         }
     }
@@ -491,6 +494,26 @@ mod tests {
         room.add(ConnectionId(4), 20, 4, Some(&mut batch));
         assert_eq!(heard(&room, 4, Some(&batch)), Some(20), "it read ahead");
         assert_eq!(heard(&room, 5, Some(&batch)), None);
+    }
+
+    #[test]
+    fn whoever_lost_something_has_heard_what_its_room_begins_again_with() {
+        let mut room = occupied(1);
+        let mut got = Got::default();
+        for known in [slice("f", 3).newest(), slice("f", 12).newest()] {
+            room.start_again(Some(known.clone()), &mut got);
+            assert_eq!(room.heard(ConnectionId(1), None), Some(known));
+        }
+        room.start_again(None, &mut got);
+        assert_eq!(room.heard(ConnectionId(1), None), None);
+        assert_eq!(
+            got.0,
+            [
+                (1, vec![u64::MAX]),
+                (1, vec![u64::MAX]),
+                (1, vec![u64::MAX])
+            ]
+        );
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use telsiz_hub::{
     AllowAll, Appended, BoxFuture, Clock, Draft, Engine, EngineError, Event, HistoryPage, Hub,
-    HubOptions, IdempotencyKey, Identity, Joining, Member, Memory, Outlet, Position, Presence,
-    PublishError, Retention, RoomName, Seat, Slice, Step, Subscriber, Timestamp, User, Wanted,
-    Worker,
+    HubOptions, IdempotencyKey, Identity, JoinError, Joining, Member, Memory, Outlet, Position,
+    Presence, PublishError, Retention, RoomName, Seat, Slice, Step, Subscriber, Timestamp, User,
+    Wanted, Worker,
 };
 use tokio::sync::Semaphore;
 
@@ -18,7 +18,7 @@ pub(crate) fn room(name: &str) -> RoomName {
     RoomName::new(name).expect("a name")
 }
 
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -240,16 +240,24 @@ pub(crate) async fn publish(hub: &Hub, name: &str, text: &str) -> Result<Appende
 }
 
 /// Takes what was missed into the line, and sits down.
-pub(crate) async fn finish(mut joining: Joining<Lines>, line: &Line) -> Seat<Lines> {
+pub(crate) async fn sit_down(
+    mut joining: Joining<Lines>,
+    line: &Line,
+) -> Result<Seat<Lines>, JoinError> {
     loop {
-        match joining.step(line).await.expect("it joins") {
+        match joining.step(line).await? {
             Step::Missed(rest, missed) => {
                 joining = rest;
                 lock(line).extend(missed.iter().map(|publication| publication.text.clone()));
             }
-            Step::Joined(seat) => return seat,
+            Step::Joined(seat) => return Ok(seat),
         }
     }
+}
+
+/// As [`sit_down`], which succeeds.
+pub(crate) async fn finish(joining: Joining<Lines>, line: &Line) -> Seat<Lines> {
+    sit_down(joining, line).await.expect("it joins")
 }
 
 pub(crate) fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {

@@ -662,7 +662,7 @@ impl Attempt {
         };
         let (position, recovered) = (joining.position(), joining.recovered());
         self.begin(is_first, &position, recovered);
-        self.check_recovery(is_first, &position, recovered).await;
+        self.check_recovery(&position, recovered).await;
         loop {
             match joining.step(&self.record).await {
                 Ok(Joined::Missed(rest, missed)) => {
@@ -690,22 +690,18 @@ impl Attempt {
             Some(since) if recovered => record.last = Some(since.clone()),
             None if recovered => record.fail("recovered from nothing"),
             _ if is_first => record.last = Some(position.clone()),
-            // It goes on where it was, unless it could not.
-            _ => {
-                let same = record
-                    .last
-                    .as_ref()
-                    .is_some_and(|last| last.epoch == position.epoch);
-                if record.is_lost || !same {
-                    record.or_behind = Some(position.seq);
-                }
-                if !same {
+            // It goes on where it was, unless it was told that it could not.
+            _ if record.is_lost => {
+                record.or_behind = Some(position.seq);
+                let last = record.last.as_ref();
+                if last.is_none_or(|last| last.epoch != position.epoch) {
                     record.last = Some(Position {
                         seq: 0,
                         ..position.clone()
                     });
                 }
             }
+            _ => {}
         }
         if recovered {
             record.or_behind = None;
@@ -714,7 +710,7 @@ impl Attempt {
     }
 
     /// What the log still has is not given up.
-    async fn check_recovery(&self, is_first: bool, position: &Position, recovered: bool) {
+    async fn check_recovery(&self, position: &Position, recovered: bool) {
         let read = self
             .worker
             .hub()
@@ -722,21 +718,11 @@ impl Attempt {
             .read(&self.room, u64::MAX, 0)
             .await;
         let Ok(slice) = read else {
-            // Nobody knows then whether it could go on where it was.
-            if !is_first && !recovered {
-                lock(&self.record).or_behind = Some(position.seq);
-            }
             return;
         };
         let could = |since: &Position| slice.reaches_back_to(since) && since.seq <= position.seq;
-        let mut record = lock(&self.record);
         if !recovered && self.since.as_ref().is_some_and(could) {
-            record.fail("is not recovered");
-        }
-        let last = record.last.as_ref();
-        let may_skip = !last.is_some_and(|last| slice.reaches_back_to(last));
-        if !is_first && !recovered && (may_skip || record.or_behind.is_some()) {
-            record.or_behind = Some(position.seq);
+            lock(&self.record).fail("is not recovered");
         }
     }
 
