@@ -1,6 +1,7 @@
 //! What engines have in common that serve one process: who is in the rooms, and who is told.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::{BoxFuture, EngineError, Presence, Stored, Subscriber};
@@ -20,8 +21,10 @@ pub(crate) struct Local {
 #[derive(Default)]
 struct Tables {
     rooms: BTreeMap<RoomName, Room>,
-    /// In the order of joining.
-    connections: HashMap<ConnectionId, Vec<RoomName>>,
+    /// In the order of joining, each with its number, by which it is found among thousands.
+    connections: HashMap<ConnectionId, VecDeque<(u64, RoomName)>>,
+    /// Of the last joining.
+    number: u64,
     /// The connections of a user that are in a room.
     users: HashMap<Arc<str>, Vec<ConnectionId>>,
 }
@@ -29,8 +32,15 @@ struct Tables {
 /// Never empty.
 #[derive(Default)]
 struct Room {
-    members: BTreeMap<ConnectionId, Arc<Member>>,
+    members: BTreeMap<ConnectionId, Entered>,
     users: BTreeMap<Arc<str>, Tabs>,
+}
+
+/// A connection in one room.
+struct Entered {
+    member: Arc<Member>,
+    /// Of its joining.
+    number: u64,
 }
 
 /// The connections of a user in one room.
@@ -105,24 +115,30 @@ impl Tables {
     /// How many connections are in the room then.
     fn enter(&mut self, name: &RoomName, member: &Arc<Member>) -> usize {
         let room = self.rooms.entry(name.clone()).or_default();
-        if room
-            .members
-            .insert(member.connection, member.clone())
-            .is_none()
-        {
-            let rooms = self.connections.entry(member.connection).or_default();
-            if rooms.is_empty() {
-                let user = self.users.entry(member.user.id.clone()).or_default();
-                user.push(member.connection);
+        match room.members.entry(member.connection) {
+            Entry::Occupied(mut known) => known.get_mut().member = member.clone(),
+            Entry::Vacant(place) => {
+                self.number += 1;
+                place.insert(Entered {
+                    member: member.clone(),
+                    number: self.number,
+                });
+                let rooms = self.connections.entry(member.connection);
+                // Most are in one room.
+                let rooms = rooms.or_insert_with(|| VecDeque::with_capacity(1));
+                if rooms.is_empty() {
+                    let user = self.users.entry(member.user.id.clone()).or_default();
+                    user.push(member.connection);
+                }
+                rooms.push_back((self.number, name.clone()));
+                let tabs = room.users.entry(member.user.id.clone());
+                let tabs = tabs.or_insert_with(|| Tabs {
+                    newest: member.clone(),
+                    count: 0,
+                });
+                tabs.newest = member.clone();
+                tabs.count += 1;
             }
-            rooms.push(name.clone());
-            let tabs = room.users.entry(member.user.id.clone());
-            let tabs = tabs.or_insert_with(|| Tabs {
-                newest: member.clone(),
-                count: 0,
-            });
-            tabs.newest = member.clone();
-            tabs.count += 1;
         }
         room.members.len()
     }
@@ -130,7 +146,7 @@ impl Tables {
     /// How many connections are in the room then, if it was there.
     fn leave(&mut self, name: &RoomName, connection: ConnectionId) -> Option<usize> {
         let room = self.rooms.get_mut(name)?;
-        let member = room.members.remove(&connection)?;
+        let Entered { member, number } = room.members.remove(&connection)?;
         if let Some(tabs) = room.users.get_mut(&member.user.id) {
             tabs.count -= 1;
             if tabs.count == 0 {
@@ -138,7 +154,7 @@ impl Tables {
             } else if tabs.newest.connection == connection {
                 let others = self.users.get(&member.user.id).into_iter().flatten();
                 let newest = others.rev().find_map(|other| room.members.get(other));
-                tabs.newest = newest.unwrap_or(&member).clone();
+                tabs.newest = newest.map_or(member.clone(), |other| other.member.clone());
             }
         }
         let left = room.members.len();
@@ -146,7 +162,9 @@ impl Tables {
             self.rooms.remove(name);
         }
         if let Some(rooms) = self.connections.get_mut(&connection) {
-            rooms.retain(|known| known != name);
+            if let Ok(place) = rooms.binary_search_by_key(&number, |(number, _)| *number) {
+                rooms.remove(place);
+            }
             if rooms.is_empty() {
                 self.connections.remove(&connection);
                 shrink(&mut self.connections);
@@ -222,7 +240,8 @@ impl Presence for Local {
             .rooms
             .get(room)
             .map_or_else(Listing::default, |room| {
-                room.listing(room.members.values().take(limit).cloned().collect())
+                let members = room.members.values().take(limit);
+                room.listing(members.map(|entered| entered.member.clone()).collect())
             }))
     }
 
@@ -260,12 +279,9 @@ impl Presence for Local {
         &self,
         connection: ConnectionId,
     ) -> BoxFuture<'_, Result<Vec<RoomName>, EngineError>> {
-        now(self
-            .lock()
-            .connections
-            .get(&connection)
-            .cloned()
-            .unwrap_or_default())
+        let tables = self.lock();
+        let rooms = tables.connections.get(&connection).into_iter().flatten();
+        now(rooms.map(|(_, name)| name.clone()).collect())
     }
 
     fn rooms_that_hear(&self, user: &str) -> BoxFuture<'_, Result<Vec<RoomName>, EngineError>> {
@@ -274,6 +290,7 @@ impl Presence for Local {
         let mut rooms: Vec<_> = connections
             .filter_map(|connection| tables.connections.get(connection))
             .flatten()
+            .map(|(_, name)| name)
             .filter(|name| {
                 let room = tables.rooms.get(*name);
                 room.is_some_and(|room| self.hears(room.members.len()))
@@ -405,6 +422,17 @@ mod tests {
         let rooms = now(local.rooms_of(ConnectionId(1))).expect("rooms");
         let rooms: Vec<_> = rooms.iter().map(RoomName::as_str).collect();
         assert_eq!(rooms, ["c", "a", "d", "b"], "in the order of joining");
+        let rooms = || {
+            let rooms = now(local.rooms_of(ConnectionId(1))).expect("rooms");
+            let rooms = rooms.iter().map(RoomName::as_str);
+            rooms.collect::<Vec<_>>().concat()
+        };
+        enter(&local, "c", &who);
+        leave(&local, "a", &who);
+        assert_eq!(rooms(), "cdb");
+        enter(&local, "a", &who);
+        leave(&local, "c", &who);
+        assert_eq!(rooms(), "dba");
     }
 
     #[test]
