@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use common::{House, Line, Lines, finish, lock, poll, publish, room, sit_down, soon, taken};
+use common::{House, Line, Lines, finish, join, lock, poll, publish, room, sit_down, soon, taken};
 use telsiz_hub::{HubOptions, JoinError, Keep, Position, Retention, Seat, Step};
 
 fn house() -> House {
@@ -167,11 +167,8 @@ fn what_is_told_before_the_first_log_comes_is_not_lost() {
     let line = Line::default();
     house.say("a", "1");
     house.engine.shut();
-    let (a, worker) = (room("a"), house.worker.clone());
-    let mut join = Box::pin(async {
-        let joining = worker.join(&a, &member, None).await;
-        finish(joining.expect("it joins"), &line).await
-    });
+    let worker = house.worker.clone();
+    let mut join = Box::pin(join(&worker, "a", &member, &line));
     assert!(poll(&mut join).is_pending());
     house.say("a", "2");
     house.turn();
@@ -196,11 +193,8 @@ fn a_room_that_is_behind_before_its_first_log_comes_is_read_again() {
     let member = house.member("ali");
     let line = Line::default();
     house.engine.shut();
-    let (a, worker) = (room("a"), house.worker.clone());
-    let mut join = Box::pin(async {
-        let joining = worker.join(&a, &member, None).await;
-        finish(joining.expect("it joins"), &line).await
-    });
+    let worker = house.worker.clone();
+    let mut join = Box::pin(join(&worker, "a", &member, &line));
     assert!(poll(&mut join).is_pending());
     house.say("a", "1");
     house.deliver();
@@ -226,11 +220,8 @@ fn the_worker_is_woken_for_a_room_that_the_first_log_shows_to_be_behind() {
         let running = house.worker.clone();
         let run = tokio::spawn(async move { running.run().await });
         house.engine.shut();
-        let (a, worker, its) = (room("a"), house.worker.clone(), line.clone());
-        let join = tokio::spawn(async move {
-            let joining = worker.join(&a, &member, None).await;
-            finish(joining.expect("it joins"), &its).await
-        });
+        let (worker, its) = (house.worker.clone(), line.clone());
+        let join = tokio::spawn(async move { join(&worker, "a", &member, &its).await });
         let idle = || async {
             for _ in 0..50 {
                 tokio::task::yield_now().await;

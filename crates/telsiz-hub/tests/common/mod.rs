@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use telsiz_hub::{
-    AllowAll, Appended, BoxFuture, Clock, Draft, Engine, EngineError, Event, HistoryPage, Hub,
-    HubOptions, IdempotencyKey, Identity, JoinError, Joining, Member, Memory, Outlet, Position,
-    Presence, PublishError, Retention, RoomName, Seat, Slice, Step, Subscriber, Timestamp, User,
-    Wanted, Worker,
+    AllowAll, Appended, BoxFuture, Clock, Draft, Engine, EngineError, Event, Hub, HubOptions,
+    IdempotencyKey, Identity, JoinError, Joining, Member, Memory, Outlet, Position, PublishError,
+    Retention, RoomName, Seat, Slice, Step, Timestamp, User, Wanted, Worker,
 };
 use tokio::sync::Semaphore;
+
+#[macro_use]
+mod hand_on;
 
 pub(crate) fn room(name: &str) -> RoomName {
     RoomName::new(name).expect("a name")
@@ -56,17 +58,7 @@ impl Gated {
 }
 
 impl Engine for Gated {
-    fn attach(&self, subscriber: Arc<dyn Subscriber>) {
-        self.memory.attach(subscriber);
-    }
-
-    fn publish<'a>(
-        &'a self,
-        room: &'a RoomName,
-        draft: Draft,
-    ) -> BoxFuture<'a, Result<Appended, PublishError>> {
-        self.memory.publish(room, draft)
-    }
+    hand_on!(to memory: attach publish page presence tidy ready close);
 
     fn read<'a>(
         &'a self,
@@ -83,31 +75,6 @@ impl Engine for Gated {
                 false => slice,
             }
         })
-    }
-
-    fn page<'a>(
-        &'a self,
-        room: &'a RoomName,
-        page: usize,
-        per_page: usize,
-    ) -> BoxFuture<'a, Result<HistoryPage, EngineError>> {
-        self.memory.page(room, page, per_page)
-    }
-
-    fn presence(&self) -> &dyn Presence {
-        self.memory.presence()
-    }
-
-    fn tidy(&self) {
-        self.memory.tidy();
-    }
-
-    fn ready(&self) -> Result<(), EngineError> {
-        self.memory.ready()
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        self.memory.close()
     }
 }
 
@@ -208,12 +175,7 @@ impl House {
 
     /// Joins while nothing waits.
     pub(crate) fn join(&self, name: &str, member: &Arc<Member>, line: &Line) -> Seat<Lines> {
-        let name = room(name);
-        let mut join = Box::pin(async {
-            let joining = self.worker.join(&name, member, None).await;
-            finish(joining.expect("it joins"), line).await
-        });
-        match poll(&mut join) {
+        match poll(&mut Box::pin(join(&self.worker, name, member, line))) {
             Poll::Ready(seat) => seat,
             Poll::Pending => panic!("it waits"),
         }
@@ -253,6 +215,17 @@ pub(crate) async fn sit_down(
             Step::Joined(seat) => return Ok(seat),
         }
     }
+}
+
+/// Joins without a position.
+pub(crate) async fn join(
+    worker: &Arc<Worker<Lines>>,
+    name: &str,
+    member: &Arc<Member>,
+    line: &Line,
+) -> Seat<Lines> {
+    let joining = worker.join(&room(name), member, None).await;
+    finish(joining.expect("it joins"), line).await
 }
 
 /// As [`sit_down`], which succeeds.

@@ -15,6 +15,9 @@ use self::storage::{InMemory, Storage};
 use self::world::World;
 
 mod executor;
+#[macro_use]
+#[path = "../common/hand_on.rs"]
+mod hand_on;
 mod platter;
 mod random;
 mod record;

@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use telsiz_hub::{
-    Appended, BoxFuture, Clock, Draft, Engine, EngineError, Epoch, Event, HistoryPage,
-    IdempotencyKey, Keep, Memory, Position, Presence, Publication, PublishError, Retention,
-    RoomName, Slice, Subscriber, Timestamp,
+    Appended, BoxFuture, Clock, Draft, Engine, EngineError, Epoch, Event, IdempotencyKey, Keep,
+    Memory, Position, Publication, PublishError, Retention, RoomName, Slice, Subscriber, Timestamp,
 };
 
 use super::random::Random;
@@ -342,6 +341,8 @@ impl Journal {
 }
 
 impl Engine for Journal {
+    hand_on!(to presence: page presence close);
+
     fn attach(&self, subscriber: Arc<dyn Subscriber>) {
         self.presence.attach(subscriber.clone());
         let subscribers = self.subscribers.lock();
@@ -397,19 +398,6 @@ impl Engine for Journal {
         })
     }
 
-    fn page<'a>(
-        &'a self,
-        room: &'a RoomName,
-        page: usize,
-        per_page: usize,
-    ) -> BoxFuture<'a, Result<HistoryPage, EngineError>> {
-        self.presence.page(room, page, per_page)
-    }
-
-    fn presence(&self) -> &dyn Presence {
-        self.presence.presence()
-    }
-
     fn tidy(&self) {
         if !self.writing().unsynced.is_empty() {
             return;
@@ -426,10 +414,6 @@ impl Engine for Journal {
             true => Err(failed()),
             false => Ok(()),
         }
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        self.presence.close()
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use telsiz_hub::{
-    Appended, BoxFuture, Clock, Draft, Engine, EngineError, HistoryPage, Memory, Presence,
-    PublishError, Retention, RoomName, Slice, Subscriber,
+    Appended, BoxFuture, Clock, Draft, Engine, EngineError, Memory, PublishError, Retention,
+    RoomName, Slice,
 };
 
 use super::random::Random;
@@ -87,9 +87,7 @@ struct Slow {
 }
 
 impl Engine for Slow {
-    fn attach(&self, subscriber: Arc<dyn Subscriber>) {
-        self.memory.attach(subscriber);
-    }
+    hand_on!(to memory: attach page presence tidy ready close);
 
     fn publish<'a>(
         &'a self,
@@ -116,30 +114,5 @@ impl Engine for Slow {
             self.random.pause(4).await;
             slice
         })
-    }
-
-    fn page<'a>(
-        &'a self,
-        room: &'a RoomName,
-        page: usize,
-        per_page: usize,
-    ) -> BoxFuture<'a, Result<HistoryPage, EngineError>> {
-        self.memory.page(room, page, per_page)
-    }
-
-    fn presence(&self) -> &dyn Presence {
-        self.memory.presence()
-    }
-
-    fn tidy(&self) {
-        self.memory.tidy();
-    }
-
-    fn ready(&self) -> Result<(), EngineError> {
-        self.memory.ready()
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        self.memory.close()
     }
 }
