@@ -18,6 +18,16 @@ macro_rules! hand_on {
             self.$field.publish(room, draft)
         }
     };
+    (@read $field:ident) => {
+        fn read<'a>(
+            &'a self,
+            room: &'a telsiz_hub::RoomName,
+            after: u64,
+            limit: usize,
+        ) -> telsiz_hub::BoxFuture<'a, Result<telsiz_hub::Slice, telsiz_hub::EngineError>> {
+            self.$field.read(room, after, limit)
+        }
+    };
     (@page $field:ident) => {
         fn page<'a>(
             &'a self,

@@ -74,6 +74,8 @@ pub(crate) struct Record {
     /// It may go on anywhere up to behind this, once.
     pub(crate) or_behind: Option<u64>,
     pub(crate) is_lost: bool,
+    /// It was there, and had everything, when nothing was going on.
+    pub(crate) is_settled: bool,
     /// It left: nothing may come.
     pub(crate) is_over: bool,
     /// How often it joined.
@@ -98,6 +100,7 @@ impl Record {
             last: None,
             or_behind: None,
             is_lost: false,
+            is_settled: false,
             is_over: false,
             joins: 0,
             signals: Vec::new(),

@@ -37,6 +37,8 @@ pub(crate) enum Step {
     Join(u8, u8, Since),
     Leave(u8, u8),
     Publish(u8, u8, Option<u8>),
+    /// So many, one after the other.
+    Burst(u8, u8, u8),
     Typing(u8, u8),
     Status(u8),
     /// Lets tasks run, so many steps.
@@ -62,7 +64,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let sizes = (
         select(vec![1 << 20, 0, 1, 300, 600, 1200]),
         select(vec![512, 1, 2]),
-        select(vec![1000, 0, 1, 4, 40]),
+        select(vec![1000, 0, 1, 2, 4, 40]),
         select(vec![1 << 40, 5, 40]),
         select(vec![500, 0, 1, 3]),
     );
@@ -98,6 +100,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (who.clone(), room()).prop_map(|(who, room)| Step::Leave(who, room)),
         18 => (who.clone(), room(), proptest::option::weighted(0.3, 0..3_u8))
             .prop_map(|(who, room, key)| Step::Publish(who, room, key)),
+        6 => (who.clone(), room(), 2..12_u8)
+            .prop_map(|(who, room, count)| Step::Burst(who, room, count)),
         3 => (who.clone(), room()).prop_map(|(who, room)| Step::Typing(who, room)),
         2 => who.prop_map(Step::Status),
         16 => (1..20_u8).prop_map(Step::Run),

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use telsiz_hub::{
@@ -46,6 +47,54 @@ pub(crate) struct Opened {
     pub(crate) engine: Arc<dyn Engine>,
     /// To be polled while the process lives.
     pub(crate) background: Option<Pin<Box<dyn Future<Output = ()>>>>,
+}
+
+/// Counts how many publish at once.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    engine: Arc<dyn Engine>,
+    /// Who gave up may still be published: it counts on.
+    publishing: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Counted {
+    pub(crate) fn new(engine: Arc<dyn Engine>) -> Self {
+        Self {
+            engine,
+            publishing: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+        }
+    }
+
+    /// Nothing is going on.
+    pub(crate) fn settle(&self) {
+        self.publishing.store(0, Ordering::Relaxed);
+        self.most.store(0, Ordering::Relaxed);
+    }
+
+    /// How many at the most since nothing was going on.
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Ordering::Relaxed)
+    }
+}
+
+impl Engine for Counted {
+    hand_on!(to engine: attach read page presence tidy ready close);
+
+    fn publish<'a>(
+        &'a self,
+        room: &'a RoomName,
+        draft: Draft,
+    ) -> BoxFuture<'a, Result<Appended, PublishError>> {
+        Box::pin(async move {
+            let publishing = self.publishing.fetch_add(1, Ordering::Relaxed) + 1;
+            self.most.fetch_max(publishing, Ordering::Relaxed);
+            let appended = self.engine.publish(room, draft).await;
+            self.publishing.fetch_sub(1, Ordering::Relaxed);
+            appended
+        })
+    }
 }
 
 /// Engines in memory, whose answers take as long as a seed decides.
