@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::{fmt, io};
 
@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
@@ -216,9 +218,31 @@ impl fmt::Debug for ClientTls {
     }
 }
 
-/// The certificate and key of a server.
+/// The certificate and key of a server. Clones are the same.
 #[derive(Clone)]
-pub struct ServerTls(TlsAcceptor);
+pub struct ServerTls {
+    acceptor: TlsAcceptor,
+    proof: Arc<Proof>,
+}
+
+/// What a server proves itself with, as it is now.
+#[derive(Debug)]
+struct Proof(RwLock<Arc<CertifiedKey>>);
+
+impl Proof {
+    fn get(&self) -> Arc<CertifiedKey> {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl ResolvesServerCert for Proof {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.get())
+    }
+}
 
 impl ServerTls {
     /// The certificate chain and the private key in PEM.
@@ -231,18 +255,28 @@ impl ServerTls {
         let key = PrivateKeyDer::from_pem_slice(key.as_ref())
             .map_err(|error| TlsError::new("the private key", error))?;
         let provider = Arc::new(ring::default_provider());
+        let certified = CertifiedKey::from_der(chain, key, &provider)
+            .map_err(|error| TlsError::new("certificate and key", error))?;
+        let proof = Arc::new(Proof(RwLock::new(Arc::new(certified))));
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| TlsError::new("TLS", error))?
             .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .map_err(|error| TlsError::new("certificate and key", error))?;
+            .with_cert_resolver(proof.clone());
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(Arc::new(config).into()))
+        let acceptor = Arc::new(config).into();
+        Ok(Self { acceptor, proof })
+    }
+
+    /// Proves itself as `other` does, from the next handshake on: for a certificate that was
+    /// renewed. Open connections stay, and may be resumed.
+    pub fn replace_with(&self, other: &Self) {
+        let other = other.proof.get();
+        *self.proof.0.write().unwrap_or_else(PoisonError::into_inner) = other;
     }
 
     pub(crate) async fn accept(&self, tcp: Tcp) -> io::Result<Transport> {
-        let tls = self.0.accept(tcp).await?;
+        let tls = self.acceptor.accept(tcp).await?;
         Ok(Transport(Inner::Tls(Box::new(tls.into()))))
     }
 }

@@ -48,6 +48,23 @@ async fn a_custom_authority_is_trusted_by_address_and_by_name() {
 }
 
 #[tokio::test]
+async fn a_renewed_certificate_is_shown_from_the_next_handshake_on() {
+    let (old, new) = (Certificates::new(), Certificates::new());
+    let tls = old.server();
+    let shown = tls.clone();
+    let server = Running::start(|serve| serve.tls(shown).fallback(echo)).await;
+    let mut before = soon(connect(&server, &old)).await.unwrap();
+    tls.replace_with(&new.server());
+    assert!(soon(connect(&server, &old)).await.is_err());
+    let mut after = soon(connect(&server, &new)).await.unwrap();
+    for ws in [&mut before, &mut after] {
+        soon(ws.send("merhaba")).await.unwrap();
+        let echoed = soon(ws.recv()).await.unwrap();
+        assert_eq!(echoed, Some(Message::from("merhaba")));
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_authority_is_refused() {
     let (server, _) = secure().await;
     let opened = soon(connect(&server, &Certificates::new())).await;
