@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
 
-use crate::apps::App;
+use crate::config::Mount;
 use crate::engine::Storage;
 use crate::lang::{ByLang, Lang};
 use crate::listen::reachable;
@@ -15,8 +15,8 @@ pub(crate) struct Banner<'a> {
     pub(crate) address: SocketAddr,
     /// Whether it is served with TLS.
     pub(crate) tls: bool,
-    /// The apps.
-    pub(crate) apps: &'a [&'static App],
+    /// What is where.
+    pub(crate) mounts: &'a [Mount],
     /// Whether there is one, on every path.
     pub(crate) alone: bool,
     /// Where what is said in rooms is kept.
@@ -56,17 +56,23 @@ impl Display for Banner<'_> {
             LISTENS.of(lang),
             self.address
         )?;
-        let path = |app: &App| match self.alone {
-            true => EVERY_PATH.of(lang),
-            false => app.pattern,
+        let rows: Vec<_> = self
+            .mounts
+            .iter()
+            .map(|mount| {
+                let path = match self.alone {
+                    true => EVERY_PATH.of(lang),
+                    false => mount.path(),
+                };
+                (path, mount.app().name, mount.app().about.of(lang))
+            })
+            .collect();
+        let width = |texts: &dyn Fn(&(&str, &str, &str)) -> usize| {
+            rows.iter().map(texts).max().unwrap_or(0)
         };
-        let width = |text: &dyn Fn(&App) -> &'static str| {
-            let widths = self.apps.iter().map(|app| text(app).chars().count());
-            widths.max().unwrap_or(0)
-        };
-        let (paths, names) = (width(&path), width(&|app| app.name));
-        for app in self.apps {
-            let (path, name, about) = (path(app), app.name, app.about.of(lang));
+        let paths = width(&|(path, ..)| path.chars().count());
+        let names = width(&|(_, name, _)| name.chars().count());
+        for (path, name, about) in rows {
             writeln!(f, "  {path:paths$}  {name:names$}  {about}")?;
         }
         let kept = match (self.storage, lang) {
@@ -87,7 +93,7 @@ impl Display for Banner<'_> {
             }
         };
         writeln!(f, "\n{kept}")?;
-        let first = self.apps.first().map_or("/", |app| app.pattern);
+        let first = self.mounts.first().map_or("/", Mount::path);
         writeln!(f, "{} telsiz connect {ws}://{at}{first}", TRY.of(lang))?;
         writeln!(f, "{}", STOP.of(lang))
     }

@@ -1,19 +1,14 @@
 //! The command line.
 
-use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
-use crate::apps::{APPS, App};
-use crate::engine::Storage;
+use crate::apps::{APPS, App, NAMES};
+use crate::config::{Config, ConfigCommand, Sources};
 use crate::failure::Failure;
-use crate::lang::Lang;
-use crate::limits::Limits;
-use crate::listen::Listen;
-use crate::origin::NamedOrigin;
 
 /// What the command is asked to do.
 #[derive(Debug)]
@@ -22,6 +17,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Talk to a server.
     Connect(Connect),
+    /// Make, check or show a configuration.
+    Config(ConfigCommand),
 }
 
 /// A realtime messaging server on WebSocket
@@ -31,7 +28,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Sub>,
     #[command(flatten)]
-    serve: ServeFlags,
+    sources: Sources,
 }
 
 #[derive(Subcommand)]
@@ -47,77 +44,19 @@ enum Sub {
     /// When the output is no terminal, it is the messages alone, one a line, binary ones in
     /// hexadecimal; all else goes to standard error.
     Connect(Connect),
+    /// Make, check or show a configuration
+    #[command(subcommand, arg_required_else_help = false)]
+    Config(ConfigCommand),
 }
 
 /// `telsiz serve`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Serve {
     /// Serve this app alone, on every path
     #[arg(value_parser = app_parser())]
     pub(crate) app: Option<&'static App>,
     #[command(flatten)]
-    pub(crate) flags: ServeFlags,
-}
-
-/// The flags of `telsiz serve`, which `telsiz` alone takes too.
-#[derive(Args, Debug)]
-pub(crate) struct ServeFlags {
-    /// Where to listen
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8000")]
-    pub(crate) listen: Listen,
-    /// The language of those who ask for none
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) lang: Lang,
-    /// The certificate chain (PEM): serve wss: and https:
-    #[arg(long, value_name = "FILE")]
-    pub(crate) tls_cert: Option<PathBuf>,
-    /// The private key of the certificate (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) tls_key: Option<PathBuf>,
-    /// Where what is said in rooms is kept
-    #[arg(long, value_name = "DIR", default_value = "telsiz-data")]
-    data: PathBuf,
-    /// Keep what is said in rooms in memory: it ends with the server
-    #[arg(long, conflicts_with = "data")]
-    memory: bool,
-    /// Threads that serve connections [default: one per core]
-    #[arg(long, value_name = "N")]
-    pub(crate) workers: Option<NonZeroUsize>,
-    /// The largest message that is accepted
-    #[arg(long, value_name = "BYTES", default_value = "65536")]
-    max_message_size: NonZeroUsize,
-    /// The most fragments that a message may have besides its last
-    #[arg(long, value_name = "N", default_value = "16384")]
-    max_fragments: NonZeroU32,
-    /// Whether messages are compressed with clients that offer to
-    #[arg(long, action = ArgAction::Set, value_parser = switch(), default_value = "on")]
-    deflate: bool,
-    /// Pages of this origin may use the server too, such as https://example.com; may be
-    /// repeated. `*` stands for every one, `null` for files
-    #[arg(long, value_name = "ORIGIN")]
-    pub(crate) allow_origin: Vec<NamedOrigin>,
-    /// Whether clients are limited in how many messages they may send
-    #[arg(long, action = ArgAction::Set, value_parser = switch(), default_value = "on")]
-    pub(crate) rate_limit: bool,
-}
-
-impl ServeFlags {
-    /// Where what is said in rooms is kept.
-    pub(crate) fn storage(&self) -> Storage {
-        match self.memory {
-            true => Storage::Memory,
-            false => Storage::Directory(self.data.clone()),
-        }
-    }
-
-    /// What a connection may send and how.
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            max_message_size: self.max_message_size.get(),
-            max_fragments: self.max_fragments.get(),
-            deflate: self.deflate,
-        }
-    }
+    pub(crate) sources: Sources,
 }
 
 /// `telsiz connect`.
@@ -133,15 +72,18 @@ pub(crate) struct Connect {
     pub(crate) ca: Option<PathBuf>,
 }
 
+impl Serve {
+    /// Reads the configuration.
+    pub(crate) fn read(&self) -> Result<Config, Failure> {
+        self.sources.read(self.app)
+    }
+}
+
 fn app_parser() -> impl TypedValueParser<Value = &'static App> {
-    PossibleValuesParser::new(APPS.map(|app| app.name)).try_map(|name| {
+    PossibleValuesParser::new(NAMES).try_map(|name| {
         let found = APPS.into_iter().find(|app| app.name == name);
         found.ok_or("no such app")
     })
-}
-
-fn switch() -> impl TypedValueParser<Value = bool> {
-    PossibleValuesParser::new(["on", "off"]).map(|value| value == "on")
 }
 
 fn header(text: &str) -> Result<(String, String), &'static str> {
@@ -171,9 +113,10 @@ impl Cli {
         match self.command {
             Some(Sub::Serve(serve)) => Command::Serve(serve),
             Some(Sub::Connect(connect)) => Command::Connect(connect),
+            Some(Sub::Config(config)) => Command::Config(config),
             None => Command::Serve(Serve {
                 app: None,
-                flags: self.serve,
+                sources: self.sources,
             }),
         }
     }
@@ -196,6 +139,12 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::config::{Environment, Settings};
+    use crate::engine::Storage;
+    use crate::lang::Lang;
+    use crate::origin::NamedOrigin;
+    use crate::rate::Rate;
+    use crate::rate_limit::RateLimit;
 
     fn parsed(line: &str) -> Result<Command, String> {
         let cli = Cli::try_parse_from(line.split(' '));
@@ -215,19 +164,32 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// The configuration that a line alone makes.
+    fn config(line: &str) -> Result<Config, String> {
+        let Serve { app, sources } = serve(line);
+        match sources.read_with(&Environment::default(), app) {
+            Ok(config) => Ok(config),
+            Err(Failure::Usage(said)) => Err(said),
+            Err(Failure::Failed(said)) => panic!("{said}"),
+        }
+    }
+
+    fn settings(line: &str) -> Settings {
+        config(line).expect("sound").settings
+    }
+
     #[test]
     fn without_a_command_it_serves_with_the_same_flags() {
         for line in ["telsiz --lang en", "telsiz serve --lang en"] {
-            let serve = serve(line);
-            assert!(serve.app.is_none());
-            assert_eq!(serve.flags.lang, Lang::En);
+            assert!(serve(line).app.is_none());
+            assert_eq!(settings(line).lang, Lang::En);
         }
-        assert_eq!(serve("telsiz").flags.lang, Lang::Tr);
+        assert_eq!(settings("telsiz").lang, Lang::Tr);
     }
 
     #[test]
     fn limits_are_those_of_the_contract_by_default() {
-        let limits = serve("telsiz").flags.limits();
+        let limits = settings("telsiz").limits();
         assert_eq!(limits.max_message_size, 65_536);
         assert_eq!(limits.max_fragments, 16_384);
         assert!(limits.deflate);
@@ -235,27 +197,23 @@ mod tests {
 
     #[test]
     fn compression_can_be_switched_off() {
-        assert!(!serve("telsiz --deflate off").flags.limits().deflate);
-        assert!(
-            serve("telsiz serve echo --deflate on")
-                .flags
-                .limits()
-                .deflate
-        );
+        assert!(!settings("telsiz --deflate off").deflate);
+        assert!(settings("telsiz serve echo --deflate on").deflate);
         assert!(parsed("telsiz --deflate maybe").is_err());
     }
 
     #[test]
     fn rates_are_limited_unless_that_is_switched_off() {
-        assert!(serve("telsiz").flags.rate_limit);
-        assert!(!serve("telsiz --rate-limit off").flags.rate_limit);
+        assert_eq!(settings("telsiz").rate_limit, RateLimit::On);
+        let off = RateLimit::As(Rate::Off);
+        assert_eq!(settings("telsiz --rate-limit off").rate_limit, off);
     }
 
     #[test]
     fn origins_may_be_allowed_one_by_one() {
-        assert!(serve("telsiz").flags.allow_origin.is_empty());
+        assert!(settings("telsiz").allow_origin.is_empty());
         let line = "telsiz --allow-origin https://example.com --allow-origin null";
-        let allowed = serve(line).flags.allow_origin;
+        let allowed = settings(line).allow_origin;
         assert_eq!(allowed.len(), 2);
         assert_eq!(allowed[1], NamedOrigin::Null);
         let error = parsed("telsiz --allow-origin example.com").expect_err("no origin");
@@ -265,11 +223,12 @@ mod tests {
 
     #[test]
     fn rooms_are_kept_in_a_directory_unless_it_is_to_be_memory() {
-        let storage = |line| serve(line).flags.storage();
+        let storage = |line| config(line).expect("sound").storage;
         assert_eq!(storage("telsiz"), Storage::Directory("telsiz-data".into()));
         assert_eq!(storage("telsiz --data /d"), Storage::Directory("/d".into()));
         assert_eq!(storage("telsiz --memory"), Storage::Memory);
-        assert!(parsed("telsiz --memory --data /d").is_err(), "either or");
+        let said = config("telsiz --memory --data /d").expect_err("either or");
+        assert_eq!(said, "--memory: cannot be used with --data");
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Conversation {
                 return Ok(None);
             };
             self.rules.traffic.received(1);
-            let rate = self.rules.rate;
+            let rate = self.rules.rate();
             if rate.is_off() {
                 return Ok(Some(message));
             }
@@ -249,10 +249,9 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_throttled_is_not_taken_for_silent() {
-        let mut rules = testing::site().rules(Rate::Off, no_error_fields);
         let tick = Duration::from_millis(20);
+        let mut rules = testing::site().rules(Rate::Throttle(3 * tick), no_error_fields);
         if let Some(rules) = Arc::get_mut(&mut rules) {
-            rules.rate = Rate::Throttle(3 * tick);
             let options = rules.options.en.clone();
             rules.options.en = options.ping_interval(tick).ping_timeout(tick);
         }

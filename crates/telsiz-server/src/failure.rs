@@ -1,5 +1,6 @@
 //! Why the command ends without success.
 
+use std::fmt::{self, Display};
 use std::process::ExitCode;
 
 /// Why the command ends without success, in one line that says what to do.
@@ -14,11 +15,17 @@ pub(crate) enum Failure {
 impl Failure {
     /// Says so on standard error.
     pub(crate) fn report(&self) -> ExitCode {
-        let (message, code) = match self {
-            Self::Usage(message) => (message, 2),
-            Self::Failed(message) => (message, 1),
-        };
-        eprintln!("error: {message}");
-        ExitCode::from(code)
+        eprintln!("error: {self}");
+        ExitCode::from(match self {
+            Self::Usage(_) => 2,
+            Self::Failed(_) => 1,
+        })
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Usage(message) | Self::Failed(message)) = self;
+        f.write_str(message)
     }
 }

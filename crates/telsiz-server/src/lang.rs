@@ -72,6 +72,16 @@ impl<T> ByLang<T> {
     }
 }
 
+impl<T: Clone> ByLang<T> {
+    /// The same in every language.
+    pub(crate) fn both(both: T) -> Self {
+        Self {
+            tr: both.clone(),
+            en: both,
+        }
+    }
+}
+
 impl ByLang<&'static str> {
     /// In `lang`.
     pub(crate) fn of(&self, lang: Lang) -> &'static str {

@@ -1,12 +1,12 @@
 //! The `telsiz` command: a realtime messaging server, and a client to try it with.
 
-use std::env;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use tracing_subscriber::EnvFilter;
+use tokio::runtime::Runtime;
 
 use crate::cli::Command;
+use crate::config::LogFilter;
 use crate::failure::Failure;
 
 mod apps;
@@ -15,6 +15,7 @@ mod banner;
 mod cli;
 mod clock;
 mod close;
+mod config;
 mod connect;
 mod connections;
 mod conversation;
@@ -26,9 +27,12 @@ mod json;
 mod lang;
 mod limits;
 mod listen;
+mod live;
 mod names;
 mod origin;
 mod rate;
+mod rate_limit;
+mod reload;
 mod rooms;
 mod rules;
 mod serve;
@@ -37,9 +41,6 @@ mod signals;
 mod testing;
 mod timestamp;
 mod traffic;
-
-/// What is logged unless `TELSIZ_LOG` says otherwise.
-const LOG: &str = "warn,telsiz=info";
 
 fn main() -> ExitCode {
     match run() {
@@ -52,32 +53,32 @@ fn run() -> Result<(), Failure> {
     let Some(command) = cli::parse()? else {
         return Ok(());
     };
-    log_to_stderr()?;
-    // The workers of a server have runtimes of their own; this one accepts.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
     match command {
-        Command::Serve(serve) => runtime.block_on(serve::run(serve)),
-        Command::Connect(connect) => runtime.block_on(connect::run(connect)),
+        Command::Serve(asked) => {
+            let config = asked.read()?;
+            log_to_stderr(&config.settings.log);
+            config.warn();
+            runtime()?.block_on(serve::run(asked, config))
+        }
+        Command::Connect(connect) => {
+            log_to_stderr(&config::log_of_environment()?);
+            runtime()?.block_on(connect::run(connect))
+        }
+        Command::Config(command) => command.run(),
     }
 }
 
-fn log_to_stderr() -> Result<(), Failure> {
-    let asked = env::var("TELSIZ_LOG").unwrap_or_default();
-    let filter = match &*asked {
-        "" => EnvFilter::new(LOG),
-        asked => EnvFilter::try_new(asked).map_err(|error| {
-            Failure::Usage(format!(
-                "TELSIZ_LOG: {error}; expected a level, such as debug"
-            ))
-        })?,
-    };
+/// The workers of a server have runtimes of their own; this one accepts.
+fn runtime() -> Result<Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build();
+    runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))
+}
+
+fn log_to_stderr(log: &LogFilter) {
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(log.filter())
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
-    Ok(())
 }

@@ -8,12 +8,13 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::{Authority, Uri};
 
 use crate::listen::is_loopback;
+use crate::live::Live;
 
 /// The pages that may use the server. Programs send no `Origin` and are not asked.
 #[derive(Debug, Default)]
 pub(crate) struct Origins {
     /// Those that were named.
-    pub(crate) named: Vec<NamedOrigin>,
+    pub(crate) named: Live<Vec<NamedOrigin>>,
     /// Whether nobody else can reach the server.
     pub(crate) bound_to_loopback: bool,
     /// Whether the server itself speaks TLS.
@@ -48,20 +49,21 @@ impl Origins {
 
     /// Whether a page of `origin` may send a request with these headers.
     pub(crate) fn allows(&self, origin: &HeaderValue, headers: &HeaderMap) -> bool {
-        if self.named.contains(&NamedOrigin::Any) {
+        let named = self.named.get();
+        if named.contains(&NamedOrigin::Any) {
             return true;
         }
         let Ok(text) = origin.to_str() else {
             return false;
         };
         if text == "null" {
-            return self.named.contains(&NamedOrigin::Null);
+            return named.contains(&NamedOrigin::Null);
         }
         let Ok(origin) = text.parse::<Origin>() else {
             return false;
         };
         let is_named = |named: &NamedOrigin| matches!(named, NamedOrigin::One(o) if *o == origin);
-        self.named.iter().any(is_named)
+        named.iter().any(is_named)
             || self.bound_to_loopback && origin.is_of_this_machine()
             || self.is_own(&origin, headers)
     }
@@ -179,9 +181,10 @@ fn default_port(scheme: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn named(origins: &[&str]) -> Vec<NamedOrigin> {
+    fn named(origins: &[&str]) -> Live<Vec<NamedOrigin>> {
         let origins = origins.iter().map(|origin| origin.parse());
-        origins.collect::<Result<_, _>>().expect("origins")
+        let origins = origins.collect::<Result<Vec<_>, _>>();
+        origins.expect("origins").into()
     }
 
     fn headers(host: &'static str, origin: &'static str) -> HeaderMap {

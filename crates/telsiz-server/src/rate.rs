@@ -13,12 +13,10 @@ pub(crate) enum Rate {
     /// Nothing.
     Off,
     /// The connection is closed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no setting asks for it yet"))]
     Close(Quota),
     /// The message is not processed, and its sender is told when to try again.
     Reject(Quota),
     /// The message waits until this long after the one before it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no setting asks for it yet"))]
     Throttle(Duration),
 }
 

@@ -9,8 +9,10 @@ use telsiz::{Message, Options, Upgrade};
 use crate::connections::Connections;
 use crate::lang::{ByLang, Lang};
 use crate::limits::{AUDIENCE_BUFFER, Limits};
+use crate::live::Live;
 use crate::origin::Origins;
 use crate::rate::Rate;
+use crate::rate_limit::MountRate;
 use crate::rooms::Rooms;
 use crate::traffic::Traffic;
 
@@ -18,11 +20,11 @@ use crate::traffic::Traffic;
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
     /// The language of those who ask for none.
-    pub(crate) lang: Lang,
+    pub(crate) lang: Live<Lang>,
     /// What a connection may send.
     pub(crate) limits: Limits,
-    /// Whether the apps limit how many messages a connection may send.
-    pub(crate) limits_rates: bool,
+    /// How many messages a connection may send.
+    pub(crate) rate: Live<MountRate>,
     /// The pages that may use the server.
     pub(crate) origins: Arc<Origins>,
     /// Those that are open.
@@ -43,8 +45,9 @@ pub(crate) type RequestFields = fn(&str) -> Map<String, Value>;
 pub(crate) struct Rules {
     /// By the language of the client, which the last words are in.
     pub(crate) options: ByLang<Options>,
-    /// How many messages each may send.
-    pub(crate) rate: Rate,
+    rate: Live<MountRate>,
+    /// What the app has by itself.
+    default_rate: Rate,
     error_fields: ErrorFields,
     request_fields: RequestFields,
     /// The messages of all connections.
@@ -73,7 +76,8 @@ impl Site {
                 tr: options(Lang::Tr),
                 en: options(Lang::En),
             },
-            rate: if self.limits_rates { rate } else { Rate::Off },
+            rate: self.rate.clone(),
+            default_rate: rate,
             error_fields,
             request_fields,
             traffic: self.connections.traffic().clone(),
@@ -82,7 +86,7 @@ impl Site {
 
     /// The language that a client reads.
     pub(crate) fn lang_of(&self, upgrade: &Upgrade) -> Lang {
-        Lang::asked(upgrade.query_param("lang").as_deref()).unwrap_or(self.lang)
+        Lang::asked(upgrade.query_param("lang").as_deref()).unwrap_or(self.lang.copy())
     }
 
     /// The language of HTTP pages and errors.
@@ -91,11 +95,16 @@ impl Site {
         accepted
             .and_then(|value| value.to_str().ok())
             .and_then(Lang::accepted)
-            .unwrap_or(self.lang)
+            .unwrap_or(self.lang.copy())
     }
 }
 
 impl Rules {
+    /// How many messages each connection may send.
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate.copy().of_app(self.default_rate)
+    }
+
     /// What the sender of a message that was one too many is told.
     pub(crate) fn too_often(&self, message: &Message, retry_after: u64, lang: Lang) -> String {
         let said = match lang {
@@ -131,11 +140,17 @@ pub(crate) fn too_large(max: usize, lang: Lang, error_fields: ErrorFields) -> St
     Value::Object(error).to_string()
 }
 
+/// The same to whom no app speaks.
+pub(crate) fn plain_too_large(max: usize) -> String {
+    too_large(max, Lang::En, no_error_fields)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::rate_limit::RateLimit;
     use crate::testing;
 
     fn error_fields(text: &str) -> Map<String, Value> {
@@ -180,10 +195,12 @@ mod tests {
 
     #[test]
     fn rates_can_be_switched_off_for_all() {
-        let mut site = testing::site();
-        let rate = |site: &Site| site.rules(Rate::DEFAULT, no_error_fields).rate;
-        assert_eq!(rate(&site), Rate::DEFAULT);
-        site.limits_rates = false;
-        assert_eq!(rate(&site), Rate::Off);
+        let site = testing::site();
+        let rules = site.rules(Rate::DEFAULT, no_error_fields);
+        assert_eq!(rules.rate(), Rate::DEFAULT);
+        // While connections are open.
+        let off = RateLimit::As(Rate::Off);
+        site.rate.set(MountRate::new(None, off));
+        assert_eq!(rules.rate(), Rate::Off);
     }
 }

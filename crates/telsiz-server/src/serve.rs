@@ -3,47 +3,47 @@
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::{env, fs, process, thread};
+use std::{fs, process, thread};
 
 use telsiz::{CloseCode, ServerTls, Stopper};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-use crate::apps::{APPS, App, Mounting};
+use crate::apps::{Mounting, Relay, nothing_elsewhere};
 use crate::banner::Banner;
-use crate::cli::{Serve, ServeFlags};
+use crate::cli::Serve;
 use crate::clock::system_clock;
+use crate::config::{Config, Settings};
 use crate::connections::Connections;
 use crate::engine;
 use crate::failure::Failure;
-use crate::http::{ApiKey, Http};
-use crate::lang::Lang;
+use crate::http::Http;
 use crate::listen::is_loopback;
+use crate::live::Live;
 use crate::origin::Origins;
+use crate::rate_limit::MountRate;
+use crate::reload::Running;
 use crate::rooms::Rooms;
-use crate::rules::{Site, no_error_fields, too_large};
-use crate::signals::Signals;
+use crate::rules::{Site, plain_too_large};
+use crate::signals::{Hangups, Signals};
 
 /// Serves until it is stopped.
-pub(crate) async fn run(asked: Serve) -> Result<(), Failure> {
-    let flags = &asked.flags;
-    let tls = tls(flags)?;
-    let api_key = api_key()?;
+pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
+    let settings = &config.settings;
+    let tls = tls(&config)?;
     let signals = Signals::catch().map_err(|error| failed("cannot wait for signals", error))?;
-    let listener = flags.listen.bind().await?;
+    let listener = settings.listen.bind().await?;
     let address = listener
         .local_addr()
         .map_err(|error| failed("cannot tell the address", error))?;
-    let storage = flags.storage();
-    let engine = storage.open()?;
-    let apps = asked.app.map_or(APPS.to_vec(), |app| vec![app]);
+    let engine = config.storage.open()?;
     let banner = Banner {
         address,
         tls: tls.is_some(),
-        apps: &apps,
-        alone: asked.app.is_some(),
-        storage: &storage,
-        lang: flags.lang,
+        mounts: &config.mounts,
+        alone: config.alone,
+        storage: &config.storage,
+        lang: settings.lang,
     };
     let banner = banner.to_string();
 
@@ -51,36 +51,54 @@ pub(crate) async fn run(asked: Serve) -> Result<(), Failure> {
     let rooms = Rooms::new(
         engine.clone(),
         system_clock(),
-        workers(flags),
+        workers(settings),
         connections.traffic().clone(),
     );
     let site = Arc::new(Site {
-        lang: flags.lang,
-        limits: flags.limits(),
-        limits_rates: flags.rate_limit,
+        lang: settings.lang.into(),
+        limits: settings.limits(),
+        rate: MountRate::new(None, settings.rate_limit).into(),
         origins: Arc::new(Origins {
-            named: flags.allow_origin.clone(),
+            named: settings.allow_origin.clone().into(),
             bound_to_loopback: is_loopback(address.ip()),
             tls: tls.is_some(),
         }),
         connections,
         rooms,
     });
-    let mut mounted = mount(listener, site, &apps, asked.app.is_some());
-    if let Some(tls) = tls {
-        mounted.serve = mounted.serve.tls(tls);
+    let (mut serve, relays, rates) = mount(listener, &site, &config);
+    if let Some(tls) = tls.clone() {
+        serve = serve.tls(tls);
     }
-    if let Some(relay) = mounted.relay.clone() {
+    for relay in &relays {
+        let relay = relay.clone();
         tokio::spawn(async move { relay.announce().await });
     }
     tokio::spawn(engine::tidy(engine.clone()));
-    let http = Http::new(mounted.site, apps, mounted.relay, api_key);
+    let api_key = Live::from(settings.api_key.clone());
+    let http = Http::new(
+        site.clone(),
+        config.mounts.clone(),
+        relays.first().cloned(),
+        api_key.clone(),
+    );
     let router = http.router();
-    let serve = mounted
-        .serve
-        .workers(workers(flags))
+    let serve = serve
+        .workers(workers(settings))
         .http(move |request| router.clone().oneshot(request));
     tokio::spawn(stop_on(signals, serve.stopper()));
+    let running = Running {
+        asked,
+        config,
+        site,
+        api_key,
+        tls,
+        rates,
+    };
+    if running.can_change() {
+        let hangups = Hangups::catch().map_err(|error| failed("cannot wait for signals", error))?;
+        tokio::spawn(running.reload_on(hangups));
+    }
     // It serves whether or not somebody reads this.
     let _ = std::io::stdout().write_all(banner.as_bytes());
     let served = serve.await.map_err(|error| failed("cannot serve", error));
@@ -88,21 +106,36 @@ pub(crate) async fn run(asked: Serve) -> Result<(), Failure> {
     served
 }
 
-/// A server with `apps`, each on its path or the only one on every path.
-fn mount(listener: TcpListener, site: Arc<Site>, apps: &[&App], alone: bool) -> Mounting {
-    let words = |max| too_large(max, Lang::En, no_error_fields);
-    let mounting = Mounting {
-        serve: telsiz::serve(listener).options(site.limits.options(words)),
-        site,
-        alone,
-        relay: None,
-    };
-    let mounting = match alone {
-        true => mounting,
-        false => mounting.nothing_elsewhere(),
-    };
-    apps.iter()
-        .fold(mounting, |mounting, app| mounting.mount(app))
+/// What is served, and what of it is used beside it.
+type Mounted = (telsiz::Serve, Vec<Arc<Relay>>, Vec<Live<MountRate>>);
+
+/// A server with all mounts, their relays and their rates.
+fn mount(listener: TcpListener, site: &Arc<Site>, config: &Config) -> Mounted {
+    let mut serve = telsiz::serve(listener).options(site.limits.options(plain_too_large));
+    if !config.alone {
+        serve = nothing_elsewhere(serve, site);
+    }
+    let (mut relays, mut rates) = (Vec::new(), Vec::new());
+    for mount in &*config.mounts {
+        let rate = MountRate::new(mount.keys.rate_limit, config.settings.rate_limit);
+        let rate = Live::from(rate);
+        rates.push(rate.clone());
+        let site = Site {
+            limits: mount.limits(site.limits),
+            rate,
+            ..Site::clone(site)
+        };
+        let mounting = Mounting {
+            serve,
+            site: Arc::new(site),
+            mount,
+            alone: config.alone,
+            relays,
+        };
+        let mounted = mounting.mount();
+        (serve, relays) = (mounted.serve, mounted.relays);
+    }
+    (serve, relays, rates)
 }
 
 /// The first signal stops the server as it should be, the second one now.
@@ -114,40 +147,25 @@ async fn stop_on(mut signals: Signals, stopper: Stopper) {
     process::exit(1);
 }
 
-fn workers(flags: &ServeFlags) -> usize {
+fn workers(settings: &Settings) -> usize {
     let cores = || thread::available_parallelism().ok();
-    flags.workers.or_else(cores).map_or(1, Into::into)
+    settings.workers.or_else(cores).map_or(1, Into::into)
 }
 
-fn tls(flags: &ServeFlags) -> Result<Option<ServerTls>, Failure> {
-    match (&flags.tls_cert, &flags.tls_key) {
-        (None, None) => Ok(None),
-        (Some(chain), Some(key)) => {
-            let (chain, key) = (read(chain, "--tls-cert")?, read(key, "--tls-key")?);
-            let tls = ServerTls::new(chain, key);
-            tls.map(Some)
-                .map_err(|error| failed("--tls-cert and --tls-key", error))
-        }
-        (Some(_), None) => Err(Failure::Usage(
-            "--tls-cert needs --tls-key FILE beside it".into(),
-        )),
-        (None, Some(_)) => Err(Failure::Usage(
-            "--tls-key needs --tls-cert FILE beside it".into(),
-        )),
-    }
+/// What the server proves who it is with.
+pub(crate) fn tls(config: &Config) -> Result<Option<ServerTls>, Failure> {
+    let (Some(chain), Some(key)) = (&config.settings.tls_cert, &config.settings.tls_key) else {
+        return Ok(None);
+    };
+    let [of_chain, of_key] = ["tls_cert", "tls_key"].map(|name| config.found.naming(name));
+    let (chain, key) = (read(chain, &of_chain)?, read(key, &of_key)?);
+    let tls = ServerTls::new(chain, key);
+    tls.map(Some)
+        .map_err(|error| failed(&format!("{of_chain} and {of_key}"), error))
 }
 
-/// The key that the environment sets. One that cannot be read must not count as none.
-fn api_key() -> Result<Option<ApiKey>, Failure> {
-    match env::var("TELSIZ_API_KEY") {
-        Ok(key) => Ok(ApiKey::new(&key)),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(error) => Err(Failure::Usage(format!("TELSIZ_API_KEY: {error}"))),
-    }
-}
-
-fn read(path: &Path, flag: &str) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| failed(&format!("{flag} {}", path.display()), error))
+fn read(path: &Path, named: &str) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| failed(&format!("{named} {}", path.display()), error))
 }
 
 fn failed(what: &str, error: impl std::fmt::Display) -> Failure {

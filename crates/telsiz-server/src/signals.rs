@@ -1,4 +1,4 @@
-//! The signals that ask to stop: what operating systems differ in.
+//! The signals that ask to stop or to read the configuration anew: what operating systems differ in.
 
 use std::io;
 
@@ -18,6 +18,29 @@ impl Signals {
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) {
         self.0.next().await;
+    }
+}
+
+/// The signal that asks to read the configuration anew. Where there is none it never comes.
+#[derive(Debug)]
+pub(crate) struct Hangups(#[cfg(unix)] tokio::signal::unix::Signal);
+
+impl Hangups {
+    /// From now on it does not end the process.
+    pub(crate) fn catch() -> io::Result<Self> {
+        #[cfg(unix)]
+        return tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(Self);
+        #[cfg(not(unix))]
+        return Ok(Self());
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.0.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
     }
 }
 

@@ -14,6 +14,7 @@ use crate::clock::system_clock;
 use crate::connections::Connections;
 use crate::lang::Lang;
 use crate::limits::{ANNOUNCE_LIMIT, Limits};
+use crate::live::Live;
 use crate::origin::Origins;
 use crate::rooms::Rooms;
 use crate::rules::Site;
@@ -30,13 +31,13 @@ pub(crate) fn site() -> Site {
     let connections = Connections::default();
     let engine = Memory::new("test", system_clock(), Retention::default(), ANNOUNCE_LIMIT);
     Site {
-        lang: Lang::Tr,
+        lang: Lang::Tr.into(),
         limits: Limits {
             max_message_size: 65_536,
             max_fragments: 16,
             deflate: false,
         },
-        limits_rates: true,
+        rate: Live::default(),
         origins: Arc::new(origins),
         rooms: Rooms::new(
             Arc::new(engine),

@@ -24,11 +24,11 @@ pub(crate) const APP: App = App {
     mount,
 };
 
-fn mount(mounting: Mounting) -> Mounting {
+fn mount(mounting: Mounting<'_>) -> Mounting<'_> {
     let site = mounting.site.clone();
     let rules = site.rules(Rate::Off, no_error_fields);
     let audience = Arc::new(Audience::counted_by(site.connections.traffic()));
-    mounting.handle(&APP, move |upgrade, counted| {
+    mounting.handle(move |upgrade, counted| {
         let lang = site.lang_of(&upgrade);
         broadcast(upgrade, rules.clone(), lang, audience.clone(), counted)
     })

@@ -1,10 +1,15 @@
 //! `echo`: every message comes back unchanged.
 
+use std::sync::Arc;
+
 use telsiz::{Error, Upgrade};
 
 use super::{App, Mounting};
 use crate::connections::Counted;
-use crate::lang::ByLang;
+use crate::conversation::Conversation;
+use crate::lang::{ByLang, Lang};
+use crate::rate::Rate;
+use crate::rules::{Rules, no_error_fields, plain_too_large};
 
 /// The app.
 pub(crate) const APP: App = App {
@@ -18,8 +23,17 @@ pub(crate) const APP: App = App {
     mount,
 };
 
-fn mount(mounting: Mounting) -> Mounting {
-    mounting.handle(&APP, echo)
+fn mount(mounting: Mounting<'_>) -> Mounting<'_> {
+    let site = mounting.site.clone();
+    if mounting.mount.keys.rate_limit.is_some() {
+        let rules = site.rules(Rate::Off, no_error_fields);
+        return mounting.handle(move |upgrade, counted| {
+            let lang = site.lang_of(&upgrade);
+            echo_at_a_rate(upgrade, rules.clone(), lang, counted)
+        });
+    }
+    let options = site.limits.options(plain_too_large);
+    mounting.handle(move |upgrade, counted| echo(upgrade.options(options.clone()), counted))
 }
 
 /// What an idle connection keeps is this future.
@@ -31,6 +45,20 @@ async fn echo(upgrade: Upgrade, counted: Counted) -> Result<(), Error> {
         replies.echo(message);
     })
     .await
+}
+
+/// The same for a mount whose rates are limited.
+async fn echo_at_a_rate(
+    upgrade: Upgrade,
+    rules: Arc<Rules>,
+    lang: Lang,
+    _counted: Counted,
+) -> Result<(), Error> {
+    let mut conversation = Conversation::open(upgrade, rules, lang).await?;
+    while let Some(message) = conversation.next_of_any_kind().await? {
+        conversation.reply(message).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

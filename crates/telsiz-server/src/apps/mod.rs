@@ -8,6 +8,7 @@ use futures_util::future::Either;
 use telsiz::{Error, Serve, Upgrade};
 
 use crate::close;
+use crate::config::Mount;
 use crate::connections::Counted;
 use crate::json::Schema;
 use crate::lang::ByLang;
@@ -40,6 +41,17 @@ pub(crate) const APPS: [&App; 10] = [
     &stats::APP,
 ];
 
+/// What they are called.
+pub(crate) const NAMES: [&str; APPS.len()] = {
+    let mut names = [""; APPS.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = APPS[index].name;
+        index += 1;
+    }
+    names
+};
+
 /// A behaviour on a path.
 pub(crate) struct App {
     /// What it is called.
@@ -51,7 +63,7 @@ pub(crate) struct App {
     /// The schema of its messages, if they are JSON.
     pub(crate) schema: Option<fn() -> Schema>,
     /// Adds it to a server.
-    mount: fn(Mounting) -> Mounting,
+    mount: fn(Mounting<'_>) -> Mounting<'_>,
 }
 
 impl fmt::Debug for App {
@@ -60,43 +72,36 @@ impl fmt::Debug for App {
     }
 }
 
-/// A server to which apps are being added.
+/// A server to which an app is being added.
 #[derive(Debug)]
-pub(crate) struct Mounting {
+pub(crate) struct Mounting<'m> {
     /// The server.
     pub(crate) serve: Serve,
-    /// What they share.
+    /// What the connections of the mount share, some of it with those of all others.
     pub(crate) site: Arc<Site>,
-    /// Whether the app to come is alone, and so serves every path.
+    /// Which app is where.
+    pub(crate) mount: &'m Mount,
+    /// Whether the app is alone, and so serves every path.
     pub(crate) alone: bool,
-    /// The relay, if it was mounted: requests over HTTP go through it.
-    pub(crate) relay: Option<Arc<Relay>>,
+    /// The relays that were mounted.
+    pub(crate) relays: Vec<Arc<Relay>>,
 }
 
-impl Mounting {
-    /// Adds `app`.
-    pub(crate) fn mount(self, app: &App) -> Self {
-        (app.mount)(self)
+impl Mounting<'_> {
+    /// Adds the app.
+    pub(crate) fn mount(self) -> Self {
+        (self.mount.app().mount)(self)
     }
 
-    /// Serves the connections of `app` with `handle`, once they passed the gate. Each is
+    /// Serves the connections of the mount with `handle`, once they passed the gate. Each is
     /// counted from before its handshake is answered.
-    fn handle<F, R>(self, app: &App, handle: F) -> Self
-    where
-        F: Fn(Upgrade, Counted) -> R + Clone + Send + Sync + 'static,
-        R: Future<Output = Result<(), Error>> + Send + 'static,
-    {
-        self.handle_on(&[app.pattern], handle)
-    }
-
-    /// As [`Mounting::handle`], on several patterns.
-    fn handle_on<F, R>(mut self, patterns: &[&str], handle: F) -> Self
+    fn handle<F, R>(mut self, handle: F) -> Self
     where
         F: Fn(Upgrade, Counted) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let handle = behind_gate(&self.site, handle);
-        for pattern in patterns {
+        for pattern in self.mount.patterns() {
             self.serve = self.serve.route(pattern, handle.clone());
         }
         if self.alone {
@@ -104,17 +109,16 @@ impl Mounting {
         }
         self
     }
+}
 
-    /// Tells everyone on other paths that nothing is there.
-    pub(crate) fn nothing_elsewhere(mut self) -> Self {
-        let nothing = |upgrade: Upgrade, counted: Counted| async {
-            upgrade.accept_and_close(close::UNKNOWN_ENDPOINT).await;
-            drop(counted);
-            Ok(())
-        };
-        self.serve = self.serve.fallback(behind_gate(&self.site, nothing));
-        self
-    }
+/// Tells everyone on other paths that nothing is there.
+pub(crate) fn nothing_elsewhere(serve: Serve, site: &Arc<Site>) -> Serve {
+    let nothing = |upgrade: Upgrade, counted: Counted| async {
+        upgrade.accept_and_close(close::UNKNOWN_ENDPOINT).await;
+        drop(counted);
+        Ok(())
+    };
+    serve.fallback(behind_gate(site, nothing))
 }
 
 /// A handler of those upgrades that pass the gate; the others are refused.

@@ -40,15 +40,13 @@ struct Client {
     number: u64,
 }
 
-fn mount(mounting: Mounting) -> Mounting {
+fn mount(mounting: Mounting<'_>) -> Mounting<'_> {
     let rules = mounting.site.rules(Rate::DEFAULT, no_error_fields);
     let numbered = Arc::new(Numbered {
         audience: Arc::new(Audience::counted_by(mounting.site.connections.traffic())),
         last: AtomicU64::new(0),
     });
-    mounting.handle(&APP, move |upgrade, counted| {
-        chat(upgrade, rules.clone(), numbered.clone(), counted)
-    })
+    mounting.handle(move |upgrade, counted| chat(upgrade, rules.clone(), numbered.clone(), counted))
 }
 
 async fn chat(

@@ -9,6 +9,8 @@ use tower::ServiceExt;
 
 use super::Http;
 use crate::apps::Relay;
+use crate::config::Mounts;
+use crate::live::Live;
 use crate::rules::Site;
 
 /// What was answered.
@@ -26,13 +28,13 @@ impl Answer {
     }
 }
 
-/// Asks a server with this relay and no apps.
+/// Asks a server with this relay and no mounts.
 pub(super) async fn ask(site: &Site, relay: Option<Relay>, request: Request<Body>) -> Answer {
     let http = Http::new(
         Arc::new(site.clone()),
-        Vec::new(),
+        Mounts::default(),
         relay.map(Arc::new),
-        None,
+        Live::default(),
     );
     let response = http.router().oneshot(request).await.expect("an answer");
     let (head, body) = response.into_parts();

@@ -1,13 +1,29 @@
 //! Requests for which there is no page, or which are not for HTTP.
 
+use std::sync::Arc;
+
+use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
 
-use super::Refusal;
 use super::extract::Reader;
+use super::{Http, Refusal};
 use crate::lang::{ByLang, Lang};
 
-/// The path of an app.
-pub(super) async fn upgrade_required(Reader(lang): Reader) -> Refusal {
+/// A path without a page: that of a mount, or none.
+pub(super) async fn no_page(
+    State(http): State<Arc<Http>>,
+    Reader(lang): Reader,
+    method: Method,
+    uri: Uri,
+) -> Refusal {
+    match (http.mounts.have(uri.path()), method) {
+        (false, _) => not_found(lang, uri.path()),
+        (true, Method::GET | Method::HEAD) => upgrade_required(lang),
+        (true, method) => refuse(&method, lang).header(header::ALLOW, "GET,HEAD"),
+    }
+}
+
+fn upgrade_required(lang: Lang) -> Refusal {
     const TEXT: ByLang<&str> = ByLang {
         tr: "Bu yol WebSocket içindir: ws:// ile bağlanın",
         en: "This path is for WebSockets: connect with ws://",
@@ -18,9 +34,7 @@ pub(super) async fn upgrade_required(Reader(lang): Reader) -> Refusal {
         .header(header::CONNECTION, "Upgrade")
 }
 
-/// Any other path.
-pub(super) async fn not_found(Reader(lang): Reader, uri: Uri) -> Refusal {
-    let path = uri.path();
+fn not_found(lang: Lang, path: &str) -> Refusal {
     let detail = match lang {
         Lang::Tr => format!("Böyle bir sayfa yok: {path}"),
         Lang::En => format!("There is no such page: {path}"),

@@ -55,7 +55,7 @@ impl FromRequestParts<State> for AppLang {
 
     async fn from_request_parts(parts: &mut Parts, http: &State) -> Result<Self, Infallible> {
         let asked = Lang::asked(query(parts, "lang").as_deref());
-        Ok(Self(asked.unwrap_or(http.site.lang)))
+        Ok(Self(asked.unwrap_or(http.site.lang.copy())))
     }
 }
 

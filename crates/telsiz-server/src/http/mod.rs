@@ -10,8 +10,10 @@ use axum::response::Response;
 
 use self::docs::Documents;
 use self::write_access::WriteAccess;
-use crate::apps::{App, Relay};
+use crate::apps::Relay;
+use crate::config::Mounts;
 use crate::lang::Lang;
+use crate::live::Live;
 use crate::rules::Site;
 
 #[cfg(test)]
@@ -44,19 +46,19 @@ const BESIDES: usize = 4 * 1024;
 #[derive(Debug)]
 pub(crate) struct Http {
     site: Arc<Site>,
-    apps: Vec<&'static App>,
+    mounts: Mounts,
     relay: Option<Arc<Relay>>,
     write_access: WriteAccess,
     documents: Documents,
 }
 
 impl Http {
-    /// The HTTP side of a server with these apps.
+    /// The HTTP side of a server with these mounts.
     pub(crate) fn new(
         site: Arc<Site>,
-        apps: Vec<&'static App>,
+        mounts: Mounts,
         relay: Option<Arc<Relay>>,
-        api_key: Option<ApiKey>,
+        api_key: Live<Option<ApiKey>>,
     ) -> Self {
         let write_access = WriteAccess {
             origins: site.origins.clone(),
@@ -64,7 +66,7 @@ impl Http {
         };
         Self {
             site,
-            apps,
+            mounts,
             relay,
             write_access,
             documents: Documents::default(),
@@ -74,13 +76,13 @@ impl Http {
     /// The routes.
     pub(crate) fn router(mut self) -> Router {
         let routes = routes::all(&self);
-        self.documents = Documents::of(&routes.operations);
+        self.documents = Documents::of(&routes.operations, &self.mounts);
         // JSON may spell each byte of a message with six.
         let body = self.site.limits.max_message_size;
         let body = body.saturating_mul(6).saturating_add(BESIDES);
         routes
             .router
-            .fallback(elsewhere::not_found)
+            .fallback(elsewhere::no_page)
             .method_not_allowed_fallback(elsewhere::no_method)
             .layer(DefaultBodyLimit::max(body))
             .layer(cors::layer(&self.site.origins))

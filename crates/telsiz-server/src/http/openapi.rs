@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{Content, Operation};
 use super::refusal::{PROBLEM, Problem, title};
+use super::schemas;
+use crate::config::Mount;
 use crate::lang::{ByLang, Lang};
 
 const ABOUT: ByLang<&str> = ByLang {
@@ -19,8 +21,8 @@ const KEY: ByLang<&str> = ByLang {
     en: "The key that TELSIZ_API_KEY sets. If none is set only this machine may write.",
 };
 
-/// Describes `operations`.
-pub(super) fn document(operations: &[Operation], lang: Lang) -> Value {
+/// Describes `operations`. OpenAPI knows no WebSockets: what is mounted is an extension of it.
+pub(super) fn document(operations: &[Operation], mounts: &[Mount], lang: Lang) -> Value {
     let mut schemas = Schemas::default();
     let mut paths = Map::new();
     for operation in operations {
@@ -48,6 +50,7 @@ pub(super) fn document(operations: &[Operation], lang: Lang) -> Value {
         },
         "servers": [{ "url": "/" }],
         "paths": paths,
+        "x-mounts": mounts.iter().map(|mount| mounted(mount, lang)).collect::<Vec<_>>(),
         "components": {
             "schemas": schemas.definitions(),
             "responses": refusals,
@@ -55,6 +58,17 @@ pub(super) fn document(operations: &[Operation], lang: Lang) -> Value {
                 "ApiKey": { "type": "http", "scheme": "bearer", "description": KEY.of(lang) },
             },
         },
+    })
+}
+
+/// A mount, with the schema of its messages if they are JSON.
+fn mounted(mount: &Mount, lang: Lang) -> Value {
+    let app = mount.app();
+    json!({
+        "path": mount.path(),
+        "app": app.name,
+        "summary": app.about.of(lang),
+        "schema": app.schema.map(|_| schemas::path(app)),
     })
 }
 

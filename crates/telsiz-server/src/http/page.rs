@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::schemas;
-use crate::apps::App;
+use crate::config::Mount;
 use crate::lang::{ByLang, Lang};
 
 /// What the page may do: load its style.
@@ -24,7 +24,7 @@ pub(super) fn is_asked_for(headers: &HeaderMap) -> bool {
 }
 
 /// What is served where, and how to try it.
-pub(super) fn page(lang: Lang, apps: &[&App]) -> Response {
+pub(super) fn page(lang: Lang, mounts: &[Mount]) -> Response {
     const RUNNING: ByLang<&str> = ByLang {
         tr: "WebSocket sunucusu çalışıyor.",
         en: "The WebSocket server is running.",
@@ -42,8 +42,9 @@ pub(super) fn page(lang: Lang, apps: &[&App]) -> Response {
         en: "The same for programs:",
     };
     let mut rows = String::new();
-    for app in apps {
-        let (pattern, name, about) = (app.pattern, app.name, app.about.of(lang));
+    for mount in mounts {
+        let app = mount.app();
+        let (pattern, name, about) = (mount.path(), app.name, app.about.of(lang));
         let schema = match app.schema {
             Some(_) => format!("<a href=\"{}\">JSON Schema</a>", schemas::path(app)),
             None => String::new(),
@@ -55,7 +56,7 @@ pub(super) fn page(lang: Lang, apps: &[&App]) -> Response {
              <td>{schema}</td></tr>"
         );
     }
-    let first = apps.first().map_or("/", |app| app.pattern);
+    let first = mounts.first().map_or("/", Mount::path);
     let (tag, running, attempt) = (lang.tag(), RUNNING.of(lang), TRY.of(lang));
     let (http, programs) = (HTTP.of(lang), PROGRAMS.of(lang));
     let page = format!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::routing::{get, head, on};
+use axum::routing::{head, on};
 
 use super::operation::{Documented, Operation};
 use super::{Http, docs, elsewhere, figures, rooms, schemas, send, status};
@@ -109,16 +109,10 @@ pub(super) fn all(http: &Http) -> Routes {
             },
             figures::metrics,
         );
-    let mut routes = docs::add(schemas::add(routes, &http.apps));
+    let mut routes = docs::add(schemas::add(routes, &http.mounts));
     // HEAD promises to change nothing.
     let sending = "/send/{message}";
     routes.router = routes.router.route(sending, head(elsewhere::no_head));
-    for app in &http.apps {
-        if !routes.has(app.pattern) {
-            let upgrade = get(elsewhere::upgrade_required);
-            routes.router = routes.router.route(app.pattern, upgrade);
-        }
-    }
     routes
 }
 
@@ -154,9 +148,5 @@ impl Routes {
         self.router = self.router.route(&operation.path, method);
         self.operations.push(operation);
         self
-    }
-
-    fn has(&self, path: &str) -> bool {
-        self.operations.iter().any(|known| known.path == path)
     }
 }

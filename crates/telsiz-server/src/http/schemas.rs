@@ -7,7 +7,8 @@ use schemars::json_schema;
 
 use super::operation::{Described, Operation};
 use super::routes::Routes;
-use crate::apps::App;
+use crate::apps::{APPS, App};
+use crate::config::Mount;
 use crate::lang::ByLang;
 
 /// A JSON schema.
@@ -19,13 +20,16 @@ pub(super) fn path(app: &App) -> String {
     format!("/schemas/{}.json", app.name)
 }
 
-/// Adds the schemas of those `apps` that speak JSON.
-pub(super) fn add(routes: Routes, apps: &[&App]) -> Routes {
+/// Adds the schemas of those apps that are mounted and speak JSON.
+pub(super) fn add(routes: Routes, mounts: &[Mount]) -> Routes {
     const ABOUT: ByLang<&str> = ByLang {
         tr: "Bir uygulamanın iletilerinin JSON şeması",
         en: "The JSON schema of the messages of an app",
     };
-    apps.iter().fold(routes, |routes, app| {
+    // An app may be mounted many times.
+    let is_mounted = |app: &App| mounts.iter().any(|mount| mount.app().name == app.name);
+    let apps = APPS.into_iter().filter(|app| is_mounted(app));
+    apps.fold(routes, |routes, app| {
         let Some(schema) = app.schema else {
             return routes;
         };

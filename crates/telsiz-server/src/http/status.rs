@@ -43,9 +43,9 @@ pub(super) async fn root(
         en: "WebSocket Server Is Running",
     };
     let mut response = match page::is_asked_for(&headers) {
-        true => page::page(lang, &http.apps),
+        true => page::page(lang, &http.mounts),
         false => Json(Running {
-            message: RUNNING.of(http.site.lang),
+            message: RUNNING.of(http.site.lang.copy()),
             connected_clients: http.site.connections.number(),
         })
         .into_response(),

@@ -6,6 +6,7 @@ use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::uri::Uri;
 
 use crate::lang::{ByLang, Lang};
+use crate::live::Live;
 use crate::origin::{Origins, names_loopback};
 
 /// Who may write over HTTP: with a key, whoever knows it. Without one only programs
@@ -16,10 +17,11 @@ pub(super) struct WriteAccess {
     /// The pages that may use the server, and who can reach it.
     pub(super) origins: Arc<Origins>,
     /// The key, if there is one.
-    pub(super) api_key: Option<ApiKey>,
+    pub(super) api_key: Live<Option<ApiKey>>,
 }
 
 /// A secret that allows writing.
+#[derive(Clone)]
 pub(crate) struct ApiKey(String);
 
 impl ApiKey {
@@ -67,7 +69,7 @@ pub(super) enum Refused {
 impl WriteAccess {
     /// Whether who sends this request may write.
     pub(super) fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Refused> {
-        if let Some(key) = &self.api_key {
+        if let Some(key) = &**self.api_key.get() {
             let credentials = headers.get(header::AUTHORIZATION);
             return match credentials.is_some_and(|credentials| key.allows(credentials)) {
                 true => Ok(()),
@@ -167,7 +169,7 @@ mod tests {
         };
         WriteAccess {
             origins: Arc::new(origins),
-            api_key: ApiKey::new(key),
+            api_key: ApiKey::new(key).into(),
         }
     }
 
@@ -278,13 +280,13 @@ mod tests {
     #[test]
     fn a_page_that_was_allowed_may() {
         let origins = Origins {
-            named: vec!["https://example.com".parse().expect("an origin")],
+            named: vec!["https://example.com".parse().expect("an origin")].into(),
             bound_to_loopback: true,
             tls: false,
         };
         let access = WriteAccess {
             origins: Arc::new(origins),
-            api_key: None,
+            api_key: Live::default(),
         };
         let asked = |origin| check(&access, &[("host", "localhost"), ("origin", origin)]);
         assert_eq!(asked("https://example.com"), Ok(()));

@@ -3,7 +3,9 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
+use std::{env, thread};
 
 use serde_json::Value;
 use telsiz::{CloseFrame, Message, WebSocket};
@@ -15,9 +17,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// The command, without what the environment says.
 pub(crate) fn telsiz() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_telsiz"));
-    command
-        .env_remove("TELSIZ_API_KEY")
-        .env_remove("TELSIZ_LOG");
+    let ours = env::vars_os().map(|(name, _)| name);
+    for name in ours.filter(|name| name.to_string_lossy().starts_with("TELSIZ_")) {
+        command.env_remove(name);
+    }
     command
 }
 
@@ -29,6 +32,8 @@ pub(crate) struct Server {
     pub(crate) banner: String,
     /// Kept open, for it may print more.
     _stdout: BufReader<ChildStdout>,
+    /// The lines that it logs.
+    log: mpsc::Receiver<String>,
 }
 
 impl Server {
@@ -49,7 +54,7 @@ impl Server {
             .args(["--listen", listen])
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the server starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("its output"));
@@ -59,6 +64,14 @@ impl Server {
             let read = stdout.read_line(&mut banner).expect("a line");
             assert_ne!(read, 0, "the server ended; it said:\n{banner}");
         }
+        let stderr = BufReader::new(child.stderr.take().expect("its log"));
+        let (logged, log) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                // Nobody may want it.
+                let _ = logged.send(line);
+            }
+        });
         let (_, rest) = banner.split_once("://").expect("an address");
         let (address, _) = rest.split_once('/').expect("an address");
         Self {
@@ -66,6 +79,7 @@ impl Server {
             address: address.parse().expect("an address"),
             banner,
             _stdout: stdout,
+            log,
         }
     }
 
@@ -133,7 +147,17 @@ impl Server {
         }
     }
 
-    /// Sends it a signal: `TERM` or `INT`.
+    /// The next line of its log that says something about `what`.
+    pub(crate) fn logged(&self, what: &str) -> String {
+        loop {
+            let line = self.log.recv_timeout(PATIENCE).expect("a line in time");
+            if line.contains(what) {
+                return line;
+            }
+        }
+    }
+
+    /// Sends it a signal: `TERM`, `INT` or `HUP`.
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.child, name);
     }

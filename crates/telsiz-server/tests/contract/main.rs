@@ -2,6 +2,7 @@
 //! driven with the client of the library.
 
 mod broadcast;
+mod configuration;
 mod connect;
 mod echo;
 mod envelope;
@@ -11,8 +12,10 @@ mod http_documents;
 mod http_page;
 mod http_rooms;
 mod lobby;
+mod mounts;
 mod numbered;
 mod relay;
+mod reloading;
 mod rules;
 mod serving;
 mod stats;

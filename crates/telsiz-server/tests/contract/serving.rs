@@ -108,6 +108,7 @@ fn wrong_usage_is_told_in_one_line_with_exit_code_2() {
         ("serve --workers 0", "--workers"),
         ("--frequency 27", "--frequency"),
         ("connect", "<URL>"),
+        ("config", "init, check, show, schema"),
         ("connect http://localhost", "ws://"),
         ("connect -H novalue ws://localhost", "NAME: VALUE"),
     ] {

@@ -10,7 +10,7 @@ use telsiz::ClientTls;
 use crate::harness::{Client, Server, telsiz};
 
 /// A certificate that trusts itself, and its key, in files.
-fn certificate(name: &str) -> (String, PathBuf, PathBuf) {
+pub(crate) fn certificate(name: &str) -> (String, PathBuf, PathBuf) {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(names).expect("a certificate");

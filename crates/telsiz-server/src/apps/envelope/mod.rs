@@ -38,12 +38,10 @@ const COMMANDS: &str = "commands";
 /// Where sensors are published.
 const SENSORS: &str = "sensors";
 
-fn mount(mounting: Mounting) -> Mounting {
+fn mount(mounting: Mounting<'_>) -> Mounting<'_> {
     let rules = mounting.site.rules(Rate::DEFAULT, error_fields);
     let topics = Arc::new(Topics::counted_by(mounting.site.connections.traffic()));
-    mounting.handle(&APP, move |upgrade, counted| {
-        serve(upgrade, rules.clone(), topics.clone(), counted)
-    })
+    mounting.handle(move |upgrade, counted| serve(upgrade, rules.clone(), topics.clone(), counted))
 }
 
 async fn serve(

@@ -64,14 +64,14 @@ struct TurnedAway {
     frame: CloseFrame,
 }
 
-fn mount(mounting: Mounting) -> Mounting {
+fn mount(mounting: Mounting<'_>) -> Mounting<'_> {
     let site = mounting.site.clone();
     let rules = site.rules(Rate::DEFAULT, error_fields);
     let lobby = Arc::new(Lobby {
         audience: Arc::new(Audience::counted_by(site.connections.traffic())),
         ..Lobby::default()
     });
-    mounting.handle(&APP, move |upgrade, counted| {
+    mounting.handle(move |upgrade, counted| {
         let lang = site.lang_of(&upgrade);
         serve(upgrade, rules.clone(), lobby.clone(), lang, counted)
     })

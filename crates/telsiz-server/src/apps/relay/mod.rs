@@ -38,15 +38,15 @@ pub(crate) struct Relay {
     audience: Arc<Audience<Lang>>,
 }
 
-fn mount(mut mounting: Mounting) -> Mounting {
+fn mount(mut mounting: Mounting<'_>) -> Mounting<'_> {
     let site = mounting.site.clone();
     let relay = Arc::new(Relay {
+        options: RelayOptions::of(&mounting.mount.keys),
         audience: Arc::new(Audience::counted_by(site.connections.traffic())),
-        ..Relay::default()
     });
     let rules = site.rules(Rate::Off, no_error_fields);
-    mounting.relay = Some(relay.clone());
-    mounting.handle(&APP, move |upgrade, counted| {
+    mounting.relays.push(relay.clone());
+    mounting.handle(move |upgrade, counted| {
         let lang = site.lang_of(&upgrade);
         serve(upgrade, rules.clone(), relay.clone(), lang, counted)
     })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::config::{MountKeys, Period};
 use crate::lang::{ByLang, Lang};
 
 /// What stands for the text of a message.
@@ -55,6 +56,22 @@ impl Default for RelayOptions {
 }
 
 impl RelayOptions {
+    /// Those of a mount. What it says is the same in every language.
+    pub(super) fn of(keys: &MountKeys) -> Self {
+        let mut options = Self::default();
+        if let Some(receipt) = &keys.receipt {
+            options.receipt = ByLang::both(receipt.clone());
+        }
+        if let Some(others) = &keys.others {
+            options.others = ByLang::both(others.clone());
+        }
+        if !keys.announcements.is_empty() {
+            options.announcements = ByLang::both(keys.announcements.clone());
+        }
+        options.period = keys.announce_every.map(|Period(time)| time);
+        options
+    }
+
     /// What the sender of `text` gets.
     pub(super) fn receipt(&self, lang: Lang, text: &str) -> Option<String> {
         fill(self.receipt.get(lang), text)

@@ -40,12 +40,10 @@ struct Asked {
     user: User,
 }
 
-fn mount(mounting: Mounting) -> Mounting {
+fn mount(mounting: Mounting<'_>) -> Mounting<'_> {
     let site = mounting.site.clone();
     let rules = site.rules(Rate::DEFAULT, messages::error_fields);
-    mounting.handle(&APP, move |upgrade, counted| {
-        serve(upgrade, site.clone(), rules.clone(), counted)
-    })
+    mounting.handle(move |upgrade, counted| serve(upgrade, site.clone(), rules.clone(), counted))
 }
 
 async fn serve(

@@ -34,18 +34,14 @@ pub(crate) const APP: App = App {
     mount,
 };
 
-fn mount(mounting: Mounting) -> Mounting {
+fn mount(mounting: Mounting<'_>) -> Mounting<'_> {
     let site = mounting.site.clone();
     let rules = site.rules_of_requests(
         Rate::DEFAULT,
         messages::error_fields,
         messages::request_fields,
     );
-    // A path whose id is empty.
-    let nameless = "/ws/";
-    mounting.handle_on(&[APP.pattern, nameless], move |upgrade, counted| {
-        serve(upgrade, site.clone(), rules.clone(), counted)
-    })
+    mounting.handle(move |upgrade, counted| serve(upgrade, site.clone(), rules.clone(), counted))
 }
 
 async fn serve(

@@ -28,10 +28,10 @@ pub(crate) const APP: App = App {
     mount,
 };
 
-fn mount(mounting: Mounting) -> Mounting {
+fn mount(mounting: Mounting<'_>) -> Mounting<'_> {
     let site = mounting.site.clone();
     let rules = site.rules(Rate::DEFAULT, error_fields);
-    mounting.handle(&APP, move |upgrade, counted| {
+    mounting.handle(move |upgrade, counted| {
         let lang = site.lang_of(&upgrade);
         serve(upgrade, rules.clone(), lang, counted)
     })

@@ -13,6 +13,7 @@ use super::extract::Reader;
 use super::openapi::document;
 use super::operation::{Described, Operation, schema_of};
 use super::routes::Routes;
+use crate::config::Mount;
 use crate::lang::{ByLang, Lang};
 
 mod page;
@@ -33,9 +34,9 @@ struct OpenApi(Bytes);
 struct Page(Bytes);
 
 impl Documents {
-    /// Documents `operations`.
-    pub(super) fn of(operations: &[Operation]) -> Self {
-        let openapi = |lang| document(operations, lang).to_string().into();
+    /// Documents `operations`, and names what is mounted beside them.
+    pub(super) fn of(operations: &[Operation], mounts: &[Mount]) -> Self {
+        let openapi = |lang| document(operations, mounts, lang).to_string().into();
         let page = |lang| page::page(operations, lang).into();
         Self {
             openapi: ByLang {
