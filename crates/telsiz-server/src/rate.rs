@@ -106,7 +106,16 @@ impl Limiter {
             recent.push(now, most);
             return Ok(());
         }
-        let age = now.saturating_duration_since(recent.oldest);
+        // More may still count than are let through now: the limit may have been lowered.
+        let beyond = recent.gaps.len() + 1 - most;
+        let gaps: u64 = recent
+            .gaps
+            .iter()
+            .take(beyond)
+            .copied()
+            .map(u64::from)
+            .sum();
+        let age = now.saturating_duration_since(recent.oldest + Duration::from_millis(gaps));
         Err(quota.window.saturating_sub(age))
     }
 
@@ -116,7 +125,7 @@ impl Limiter {
             return Verdict::Admit;
         };
         let turn = recent.newest + gap;
-        recent.newest = turn.max(now);
+        **recent = Recent::first(turn.max(now));
         match turn.saturating_duration_since(now) {
             Duration::ZERO => Verdict::Admit,
             wait => Verdict::Wait(wait),
@@ -287,6 +296,23 @@ mod tests {
         let tries = (1000..1500).flat_map(|number| [at(number), at(number)]);
         let admitted = tries.filter(|now| limiter.judge(rate, *now) == Verdict::Admit);
         assert!(admitted.count() <= 500);
+    }
+
+    #[test]
+    fn after_a_limit_was_changed_the_time_that_is_told_is_enough() {
+        let mut peer = Virtual::new(Rate::Reject(quota(3, 60)));
+        for ms in [0, 10_000, 20_000] {
+            assert_eq!(peer.at(ms), Verdict::Admit);
+        }
+        peer.rate = Rate::Reject(quota(1, 60));
+        assert_eq!(peer.at(30_000), reject(50));
+        assert_eq!(peer.at(79_999), reject(1));
+        assert_eq!(peer.at(80_000), Verdict::Admit);
+        peer.rate = Rate::Throttle(Duration::from_secs(1));
+        assert_eq!(peer.at(120_000), Verdict::Admit);
+        peer.rate = Rate::Reject(quota(2, 60));
+        assert_eq!(peer.at(125_000), Verdict::Admit);
+        assert_eq!(peer.at(130_000), reject(50));
     }
 
     #[test]
