@@ -57,8 +57,8 @@ impl DiskOptions {
             queue_bytes: 64 << 20,
             readers: 1024,
             cache_bytes: 64 << 20,
-            unfiled: 8192,
-            checkpoint_pages: 4000,
+            unfiled: 65_536,
+            checkpoint_pages: 8000,
         }
     }
 }
