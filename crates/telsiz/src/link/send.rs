@@ -57,6 +57,8 @@ impl<S: Io> Link<S> {
 
     /// Queues `message` if there is room for it. What is queued is written first if there is
     /// none: the transport may not have been asked.
+    // `try_send` rarely gets here, and is cheaper without it.
+    #[inline(never)]
     pub(crate) fn try_feed(
         &mut self,
         message: Outgoing,
@@ -68,9 +70,9 @@ impl<S: Io> Link<S> {
         let limit = self.options.get().write_buffer;
         if self.backlog() > limit {
             self.try_flush(cx);
-        }
-        if self.backlog() > limit {
-            return Err(TrySendError::Full(message));
+            if self.backlog() > limit {
+                return Err(TrySendError::Full(message));
+            }
         }
         // It was checked above.
         let _ = self.feed_now(message);
