@@ -56,10 +56,7 @@ pub(crate) fn stored(
     let stored = Stored {
         room: room.clone(),
         event: published(seq),
-        receipt: Receipt {
-            appended,
-            done: Some(done),
-        },
+        receipt: Receipt::new(appended, done),
     };
     (stored, heard)
 }

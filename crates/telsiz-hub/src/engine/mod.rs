@@ -158,8 +158,8 @@ pub trait Subscriber: Send + Sync {
     /// Something happened in `room`. It must not wait, nor call the engine.
     fn event(&self, room: &RoomName, event: Event);
 
-    /// All this was stored together, in the order of each room's log. Receipts are to be dropped soon, best
-    /// after the members heard of it.
+    /// All this was stored together, in the order of each room's log. Receipts are to be
+    /// dropped soon, best after the members heard of it.
     fn stored(&self, stored: Vec<Stored>) {
         for Stored {
             room,
@@ -184,11 +184,24 @@ pub struct Stored {
     pub receipt: Receipt,
 }
 
-/// What its publisher waits for: it goes on when this is dropped.
+/// That a publication is stored. Its publisher hears so, and goes on, when this is dropped: there
+/// must be none before.
 #[derive(Debug)]
 pub struct Receipt {
-    pub(crate) appended: Appended,
-    pub(crate) done: Option<oneshot::Sender<Result<Appended, PublishError>>>,
+    appended: Appended,
+    done: Option<oneshot::Sender<Result<Appended, PublishError>>>,
+}
+
+impl Receipt {
+    pub(crate) fn new(
+        appended: Appended,
+        done: oneshot::Sender<Result<Appended, PublishError>>,
+    ) -> Self {
+        Self {
+            appended,
+            done: Some(done),
+        }
+    }
 }
 
 impl Drop for Receipt {

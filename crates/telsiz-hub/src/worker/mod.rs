@@ -367,11 +367,12 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
+    use tokio::sync::oneshot;
     use tokio::sync::oneshot::error::TryRecvError;
 
     use super::*;
     use crate::authorize::AllowAll;
-    use crate::engine::{Memory, Subscriber};
+    use crate::engine::{Appended, Memory, PublishError, Subscriber};
     use crate::hub::HubOptions;
     use crate::retention::Retention;
     use crate::testing::{clock, member, now, room, stored};
@@ -394,31 +395,31 @@ mod tests {
         fn lose(&mut self, (): &()) {}
     }
 
-    fn hub() -> Arc<Hub> {
+    type Heard = oneshot::Receiver<Result<Appended, PublishError>>;
+
+    /// A worker, a seat with it, and what a publisher waits for whose room that is.
+    fn published() -> (Arc<Worker<Counted>>, Seat<Counted>, Heard) {
         let clock = clock(0).0;
         let memory = Memory::new("e", clock.clone(), Retention::default(), 500);
-        Hub::new(Arc::new(memory), AllowAll, clock, HubOptions::default())
-    }
-
-    fn sit_down(worker: &Arc<Worker<Counted>>, name: &RoomName) -> Seat<Counted> {
-        let member = member(1, "u");
-        now(Box::pin(async {
-            let joining = worker.join(name, &member, None).await.expect("it joins");
+        let hub = Hub::new(Arc::new(memory), AllowAll, clock, HubOptions::default());
+        let worker = hub.worker(Counted(0));
+        let (name, member) = (room("a"), member(1, "u"));
+        let seat = now(Box::pin(async {
+            let joining = worker.join(&name, &member, None).await.expect("it joins");
             match joining.step(&()).await.expect("it joins") {
                 Step::Joined(seat) => seat,
                 Step::Missed(..) => panic!("nothing was said"),
             }
-        }))
+        }));
+        let (news, mut heard) = stored(&name, 1);
+        hub.switchboard.stored(vec![news]);
+        assert_eq!(heard.try_recv(), Err(TryRecvError::Empty));
+        (worker, seat, heard)
     }
 
     #[test]
     fn publishers_go_on_after_the_members_heard() {
-        let (hub, name) = (hub(), room("a"));
-        let worker = hub.worker(Counted(0));
-        let _seat = sit_down(&worker, &name);
-        let (news, mut heard) = stored(&name, 1);
-        hub.switchboard.stored(vec![news]);
-        assert_eq!(heard.try_recv(), Err(TryRecvError::Empty));
+        let (worker, _seat, mut heard) = published();
         let mut running = pin!(worker.run());
         let mut cx = Context::from_waker(Waker::noop());
         while heard.try_recv().is_err() {
@@ -429,12 +430,7 @@ mod tests {
 
     #[test]
     fn publishers_go_on_when_the_worker_is_gone() {
-        let (hub, name) = (hub(), room("a"));
-        let worker = hub.worker(Counted(0));
-        let seat = sit_down(&worker, &name);
-        let (news, mut heard) = stored(&name, 1);
-        hub.switchboard.stored(vec![news]);
-        assert_eq!(heard.try_recv(), Err(TryRecvError::Empty));
+        let (worker, seat, mut heard) = published();
         drop((seat, worker));
         assert!(heard.try_recv().is_ok());
     }

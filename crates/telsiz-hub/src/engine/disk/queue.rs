@@ -17,8 +17,11 @@ const BATCH_BYTES: usize = 1 << 20;
 pub(super) struct Job {
     pub(super) room: RoomName,
     pub(super) draft: Draft,
-    pub(super) done: oneshot::Sender<Result<Appended, PublishError>>,
+    pub(super) done: Done,
 }
+
+/// To who waits for that.
+pub(super) type Done = oneshot::Sender<Result<Appended, PublishError>>;
 
 pub(super) struct Queue {
     state: Mutex<State>,

@@ -10,7 +10,7 @@ use super::Shared;
 use super::journal::{self, Entry};
 use super::log::{Extent, Scope};
 use super::logs::{Commit, Filing, Known};
-use super::queue::{Closing, Job};
+use super::queue::{Closing, Done, Job};
 use super::tables;
 use crate::clock::Timestamp;
 use crate::engine::{Appended, EngineError, Receipt, Stored};
@@ -40,20 +40,36 @@ pub(super) struct Writer {
     staged: HashMap<RoomName, Staged>,
     /// In the order of the logs.
     appended: Vec<Appending>,
-    /// For those who published the same before.
-    repeated: Vec<Receipt>,
+    /// What those are to hear who published the same before.
+    repeated: Vec<(Appended, Done)>,
     bytes: Vec<u8>,
     /// Where deleting goes on, and how many steps of it are left.
     sweep: (i64, usize),
 }
 
-/// A publication of the commit that is being made.
+/// A publication of the commit that is being made. It gets its receipt after that: one that is
+/// dropped says that it is stored.
 struct Appending {
     room: RoomName,
     /// How its log was before.
     before: Extent,
     entry: Entry,
-    receipt: Receipt,
+    done: Done,
+}
+
+impl Appending {
+    fn stored(self) -> Stored {
+        let Entry { publication, .. } = self.entry;
+        let appended = Appended {
+            position: publication.position(),
+            repeated: false,
+        };
+        Stored {
+            room: self.room,
+            event: Event::Published(publication),
+            receipt: Receipt::new(appended, self.done),
+        }
+    }
 }
 
 /// A room as it is after the commit that is being made.
@@ -224,10 +240,7 @@ impl Writer {
                 },
                 repeated: true,
             };
-            self.repeated.push(Receipt {
-                appended,
-                done: Some(done),
-            });
+            self.repeated.push((appended, done));
             return;
         }
         let scope = draft.key.clone().map(|key| (draft.user.id.clone(), key));
@@ -252,13 +265,6 @@ impl Writer {
         if let Some(scope) = scope {
             staged.keys.insert(scope, publication.seq);
         }
-        let receipt = Receipt {
-            appended: Appended {
-                position: publication.position(),
-                repeated: false,
-            },
-            done: Some(done),
-        };
         let entry = Entry {
             publication,
             key: draft.key,
@@ -268,7 +274,7 @@ impl Writer {
             room,
             before,
             entry,
-            receipt,
+            done,
         });
     }
 
@@ -300,14 +306,12 @@ impl Writer {
         if !self.appended.is_empty() {
             self.shared.trouble().full = None;
         }
-        let stored = self.appended.drain(..).map(|appending| Stored {
-            room: appending.room,
-            event: Event::Published(appending.entry.publication),
-            receipt: appending.receipt,
-        });
+        let stored = self.appended.drain(..).map(Appending::stored);
         // Together: each wakes somebody, who on one core would go to work at once.
         self.shared.local.tell_stored(stored.collect());
-        self.repeated.clear();
+        for (appended, done) in self.repeated.drain(..) {
+            let _ = done.send(Ok(appended));
+        }
         self.sweep = committed.sweep;
         self.staged.clear();
         self.bytes.clear();
@@ -318,11 +322,10 @@ impl Writer {
         for job in self.jobs.drain(..) {
             let _ = job.done.send(refused());
         }
-        let appending = self.appended.drain(..).map(|appending| appending.receipt);
-        for mut receipt in appending.chain(self.repeated.drain(..)) {
-            if let Some(done) = receipt.done.take() {
-                let _ = done.send(refused());
-            }
+        let appended = self.appended.drain(..).map(|appending| appending.done);
+        let repeated = self.repeated.drain(..).map(|(_, done)| done);
+        for done in appended.chain(repeated) {
+            let _ = done.send(refused());
         }
         self.sweep.1 = 0;
         self.staged.clear();
@@ -388,4 +391,57 @@ pub(super) fn say(what: &str, error: &rusqlite::Error) -> String {
         Some(_) => "look after the disk, then start again",
     };
     format!("{what} the data failed ({error}): {todo}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Condvar, Mutex};
+
+    use tokio::sync::oneshot;
+    use tokio::sync::oneshot::error::TryRecvError;
+
+    use super::super::logs::Logs;
+    use super::super::queue::Queue;
+    use super::super::{DiskOptions, Local};
+    use super::*;
+    use crate::publication::Epoch;
+    use crate::testing::{clock, draft, room};
+
+    fn writer() -> Writer {
+        let options = DiskOptions::new("e", clock(0).0);
+        let shared = Shared {
+            local: Local::new(0),
+            epoch: Epoch::new("e"),
+            logs: Mutex::new(Logs::new(0)),
+            queue: Queue::new(1, 1),
+            closed: false.into(),
+            trouble: Mutex::default(),
+            threads: Mutex::new(0),
+            ended: Condvar::new(),
+            lock: Mutex::new(None),
+            options,
+        };
+        let connection = Connection::open_in_memory().expect("it opens");
+        Writer::new(connection, Arc::new(shared))
+    }
+
+    #[test]
+    fn a_writer_that_is_gone_before_the_commit_acknowledges_nothing() {
+        let mut writer = writer();
+        let mut waiting = Vec::new();
+        for repeated in [None, Some(1)] {
+            let (done, heard) = oneshot::channel();
+            waiting.push(heard);
+            let job = Job {
+                room: room("oda"),
+                draft: draft("ali", "x", None),
+                done,
+            };
+            writer.stage(job, Timestamp(0), Extent::EMPTY, repeated);
+        }
+        drop(writer);
+        for mut heard in waiting {
+            assert_eq!(heard.try_recv(), Err(TryRecvError::Closed));
+        }
+    }
 }
