@@ -56,18 +56,15 @@ impl ConfigCommand {
 
 /// Makes the file, unless there is one.
 fn make(path: &Path) -> Result<(), Failure> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path);
-    let written = match &mut file {
-        Ok(file) => file.write_all(document::file().as_bytes()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let path = path.display();
-            return Err(Failure::Failed(format!(
-                "{path} is there already; it stays as it is"
-            )));
-        }
-        Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
-    };
-    written.map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let made = file.and_then(|mut file| file.write_all(document::file().as_bytes()));
+    made.map_err(|error| {
+        let path = path.display();
+        Failure::Failed(match error.kind() {
+            ErrorKind::AlreadyExists => format!("{path} is there already; it stays as it is"),
+            _ => format!("{path}: {error}"),
+        })
+    })
 }
 
 fn print(text: &str) -> Result<(), Failure> {
