@@ -1,8 +1,9 @@
-//! The open WebSockets: how many there are, and what goes over them.
+//! The open WebSockets: how many there are, what goes over them, and which limits they hit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::limits_hit::LimitsHit;
 use crate::traffic::Traffic;
 
 /// Counts the open WebSockets of a server, and their messages.
@@ -17,6 +18,7 @@ pub(crate) struct Counted(Arc<Open>);
 struct Open {
     number: AtomicUsize,
     traffic: Traffic,
+    limits_hit: LimitsHit,
 }
 
 impl Connections {
@@ -37,6 +39,11 @@ impl Connections {
     /// The messages of all.
     pub(crate) fn traffic(&self) -> &Traffic {
         &self.0.traffic
+    }
+
+    /// The limits that all hit.
+    pub(crate) fn limits_hit(&self) -> &LimitsHit {
+        &self.0.limits_hit
     }
 }
 

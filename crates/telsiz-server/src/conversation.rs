@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use crate::close;
 use crate::json::Heard;
 use crate::lang::Lang;
+use crate::limits_hit::Limit;
 use crate::rate::{Limiter, Verdict};
 use crate::rules::Rules;
 
@@ -87,14 +88,17 @@ impl Conversation {
             match self.limiter.judge(rate, Instant::now()) {
                 Verdict::Admit => return Ok(Some(message)),
                 Verdict::Wait(time) => {
+                    self.rules.limits_hit.count(Limit::MessageRate);
                     Box::pin(sleep(time)).await;
                     return Ok(Some(message));
                 }
                 Verdict::Reject { retry_after } => {
+                    self.rules.limits_hit.count(Limit::MessageRate);
                     let error = self.rules.too_often(&message, retry_after, self.lang);
                     Box::pin(self.reply(error)).await?;
                 }
                 Verdict::Close => {
+                    self.rules.limits_hit.count(Limit::MessageRate);
                     self.close(close::TOO_OFTEN);
                     return Ok(None);
                 }

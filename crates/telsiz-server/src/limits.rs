@@ -3,6 +3,8 @@
 
 use telsiz::{Deflate, Exceeded, Fault, Message, Options};
 
+use crate::limits_hit::{Limit, LimitsHit};
+
 /// How much may wait for a member of an audience before it counts as too slow.
 pub(crate) const AUDIENCE_BUFFER: usize = 1024 * 1024;
 
@@ -22,17 +24,27 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// The options of a connection; an oversized message is told `words` before the Close frame.
+    /// The options of a connection; an oversized message is told `words` before the Close frame. What is
+    /// exceeded is counted in `hit`.
     pub(crate) fn options(
         self,
         words: impl Fn(usize) -> String + Send + Sync + 'static,
+        hit: &LimitsHit,
     ) -> Options {
+        let hit = hit.clone();
         Options::default()
             .max_message_size(self.max_message_size)
             .max_fragments(self.max_fragments)
             .deflate(self.deflate.then(Deflate::default))
             .last_words(move |fault| match fault {
-                Fault::Exceeded(Exceeded::MessageSize { max }) => Some(Message::text(words(*max))),
+                Fault::Exceeded(Exceeded::MessageSize { max }) => {
+                    hit.count(Limit::MessageSize);
+                    Some(Message::text(words(*max)))
+                }
+                Fault::Exceeded(Exceeded::Fragments { .. }) => {
+                    hit.count(Limit::Fragments);
+                    None
+                }
                 _ => None,
             })
     }
@@ -51,11 +63,9 @@ mod tests {
         deflate: true,
     };
 
-    fn options() -> Options {
-        LIMITS.options(|max| format!("at most {max}"))
-    }
-
-    async fn told(options: Options, messages: &[&[u8]]) -> (Vec<String>, u16) {
+    async fn told(messages: &[&[u8]], hit: Limit) -> (Vec<String>, u16) {
+        let limits_hit = LimitsHit::default();
+        let options = LIMITS.options(|max| format!("at most {max}"), &limits_hit);
         let address = serve(|serve| {
             serve.options(options).fallback(|upgrade: Upgrade| async {
                 let mut ws = upgrade.accept().await?;
@@ -74,18 +84,21 @@ mod tests {
             words.push(message.as_text().expect("a text").to_owned());
         }
         let code = ws.close_code().expect("a Close frame");
+        for (limit, count) in limits_hit.counts() {
+            assert_eq!(count, u64::from(limit == hit), "{limit:?}");
+        }
         (words, code.get())
     }
 
     #[tokio::test]
     async fn an_oversized_message_is_told_before_the_close() {
-        let (words, code) = told(options(), &[b"12345"]).await;
+        let (words, code) = told(&[b"12345"], Limit::MessageSize).await;
         assert_eq!((words, code), (vec!["at most 4".to_owned()], 1009));
     }
 
     #[tokio::test]
     async fn too_many_fragments_are_told_by_the_close_alone() {
-        let (words, code) = told(options(), &[b"1", b"2", b"3", b"4"]).await;
+        let (words, code) = told(&[b"1", b"2", b"3", b"4"], Limit::Fragments).await;
         assert_eq!((words, code), (Vec::new(), 1008));
     }
 }

@@ -26,6 +26,7 @@ mod http;
 mod json;
 mod lang;
 mod limits;
+mod limits_hit;
 mod listen;
 mod live;
 mod names;

@@ -9,6 +9,7 @@ use telsiz::{Message, Options, Upgrade};
 use crate::connections::Connections;
 use crate::lang::{ByLang, Lang};
 use crate::limits::{AUDIENCE_BUFFER, Limits};
+use crate::limits_hit::LimitsHit;
 use crate::live::Live;
 use crate::origin::Origins;
 use crate::rate::Rate;
@@ -52,6 +53,8 @@ pub(crate) struct Rules {
     request_fields: RequestFields,
     /// The messages of all connections.
     pub(crate) traffic: Traffic,
+    /// The limits that all connections hit.
+    pub(crate) limits_hit: LimitsHit,
 }
 
 impl Site {
@@ -69,7 +72,10 @@ impl Site {
     ) -> Arc<Rules> {
         let options = |lang| {
             let words = move |max| too_large(max, lang, error_fields);
-            self.limits.options(words).write_buffer(AUDIENCE_BUFFER)
+            let hit = self.connections.limits_hit();
+            self.limits
+                .options(words, hit)
+                .write_buffer(AUDIENCE_BUFFER)
         };
         Arc::new(Rules {
             options: ByLang {
@@ -81,6 +87,7 @@ impl Site {
             error_fields,
             request_fields,
             traffic: self.connections.traffic().clone(),
+            limits_hit: self.connections.limits_hit().clone(),
         })
     }
 

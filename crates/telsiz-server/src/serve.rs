@@ -111,7 +111,9 @@ type Mounted = (telsiz::Serve, Vec<Arc<Relay>>, Vec<Live<MountRate>>);
 
 /// A server with all mounts, their relays and their rates.
 fn mount(listener: TcpListener, site: &Arc<Site>, config: &Config) -> Mounted {
-    let mut serve = telsiz::serve(listener).options(site.limits.options(plain_too_large));
+    let hit = site.connections.limits_hit();
+    let options = site.limits.options(plain_too_large, hit);
+    let mut serve = telsiz::serve(listener).options(options);
     if !config.alone {
         serve = nothing_elsewhere(serve, site);
     }

@@ -32,7 +32,8 @@ fn mount(mounting: Mounting<'_>) -> Mounting<'_> {
             echo_at_a_rate(upgrade, rules.clone(), lang, counted)
         });
     }
-    let options = site.limits.options(plain_too_large);
+    let hit = site.connections.limits_hit();
+    let options = site.limits.options(plain_too_large, hit);
     mounting.handle(move |upgrade, counted| echo(upgrade.options(options.clone()), counted))
 }
 

@@ -82,6 +82,17 @@ pub(super) async fn metrics(
         "Messages that went out to clients.",
         messages.sent,
     );
+    exposition.add_each(
+        "telsiz_limits_hit_total",
+        "counter",
+        "Limits that clients hit.",
+        "limit",
+        http.site
+            .connections
+            .limits_hit()
+            .counts()
+            .map(|(limit, count)| (limit.name(), count)),
+    );
     Ok(exposition)
 }
 
@@ -92,6 +103,21 @@ impl Exposition {
             self.0,
             "# HELP {name} {about}\n# TYPE {name} {kind}\n{name} {value}"
         );
+    }
+
+    /// As [`Exposition::add`], a value for each of what `label` may be.
+    fn add_each<'a>(
+        &mut self,
+        name: &str,
+        kind: &str,
+        about: &str,
+        label: &str,
+        values: impl Iterator<Item = (&'a str, u64)>,
+    ) {
+        let _ = writeln!(self.0, "# HELP {name} {about}\n# TYPE {name} {kind}");
+        for (of, value) in values {
+            let _ = writeln!(self.0, "{name}{{{label}=\"{of}\"}} {value}");
+        }
     }
 }
 

@@ -1,0 +1,71 @@
+//! Which limits were hit, and how often.
+
+use std::array;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A limit that a client may hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// The bytes of a message.
+    MessageSize,
+    /// The fragments of a message.
+    Fragments,
+    /// The messages of a connection in some time.
+    MessageRate,
+}
+
+impl Limit {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::MessageSize, Self::Fragments, Self::MessageRate];
+
+    /// What it is called in figures.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::MessageSize => "message_size",
+            Self::Fragments => "fragments",
+            Self::MessageRate => "message_rate",
+        }
+    }
+}
+
+/// Counts the limits that were hit. Cloning counts a reference.
+#[derive(Clone, Debug)]
+pub(crate) struct LimitsHit(Arc<[AtomicU64; Limit::ALL.len()]>);
+
+impl LimitsHit {
+    /// Counts that somebody hit `limit`.
+    pub(crate) fn count(&self, limit: Limit) {
+        self.0[limit as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often each was hit.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (Limit, u64)> {
+        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
+        Limit::ALL.into_iter().zip(counts)
+    }
+}
+
+impl Default for LimitsHit {
+    fn default() -> Self {
+        Self(Arc::new(array::from_fn(|_| AtomicU64::new(0))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_is_counted_by_itself() {
+        let hit = LimitsHit::default();
+        for (times, limit) in Limit::ALL.into_iter().enumerate() {
+            for _ in 0..times {
+                hit.clone().count(limit);
+            }
+        }
+        let counts: Vec<_> = hit.counts().collect();
+        let expected: Vec<_> = Limit::ALL.into_iter().zip(0..).collect();
+        assert_eq!(counts, expected);
+    }
+}
