@@ -1,12 +1,13 @@
 //! What a socket, the task that has it and the event loop know of each other.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use mio::event::Event;
 
 use super::handle::Shared;
+use super::socket::Socket;
 
 /// The socket can be read, or written, as far as is known.
 pub(super) const READ: u32 = 1;
@@ -31,6 +32,8 @@ pub(crate) struct Place {
     index: u32,
     shared: Arc<Shared>,
     elsewhere: Mutex<Option<Box<Elsewhere>>>,
+    /// Where the socket was when it was waited for.
+    socket: AtomicPtr<Socket>,
 }
 
 /// Tasks of other places, or of no event loop, that wait for the socket: those of
@@ -59,6 +62,7 @@ impl Place {
             index,
             shared,
             elsewhere: Mutex::default(),
+            socket: AtomicPtr::default(),
         }
     }
 
@@ -76,6 +80,16 @@ impl Place {
             self.wake_elsewhere(before >> ELSEWHERE & directions);
         }
         before & directions << AWAITED != 0 && before & WOKEN == 0
+    }
+
+    /// The address at which the socket probably is, and with it what its connection needs.
+    pub(super) fn around_socket(&self) -> *const Socket {
+        self.socket.load(Ordering::Relaxed)
+    }
+
+    /// The socket is at this address.
+    pub(super) fn note_socket(&self, socket: *const Socket) {
+        self.socket.store(socket.cast_mut(), Ordering::Relaxed);
     }
 
     /// Waits until the socket is ready in `direction`.

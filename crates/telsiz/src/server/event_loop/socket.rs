@@ -40,6 +40,7 @@ impl Socket {
 
     fn poll_ready(&mut self, direction: u32, cx: &Context<'_>) -> Poll<io::Result<()>> {
         if self.ready & direction == 0 {
+            self.place.note_socket(self);
             ready!(self.place.poll_ready(direction, cx));
             if self.place.is_over() {
                 return Poll::Ready(Err(over()));
