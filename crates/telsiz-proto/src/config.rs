@@ -12,6 +12,10 @@ pub struct Config {
     pub limits: Limits,
     /// Pings that find out whether the peer is alive.
     pub keepalive: Keepalive,
+    /// How long the peer may say nothing: no message, whole; pings and pongs say nothing. Then the
+    /// connection is closed with 1001, at most a quarter of that time later. `None`, the default: for
+    /// ever.
+    pub idle_timeout: Option<Duration>,
     /// Whether and how messages are compressed, if the peer does so too. `None`,
     /// the default: they are not.
     pub deflate: Option<Deflate>,
@@ -25,6 +29,7 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             keepalive: Keepalive::default(),
+            idle_timeout: None,
             deflate: None,
             close_timeout: Some(Duration::from_secs(10)),
         }

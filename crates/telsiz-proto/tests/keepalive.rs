@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use telsiz_proto::{Cause, CloseCode, Config, Fault, State};
 
-use common::frame::{BINARY, CLOSE, Frame, PING, PONG};
+use common::frame::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG};
 use common::{Driver, End, Pair, Seen, Side, Space};
 
 const TICK: Duration = Duration::from_nanos(1);
@@ -20,6 +20,12 @@ fn config(interval: Option<u64>, timeout: Option<u64>) -> Config {
     let mut config = Config::default();
     config.keepalive.interval = interval.map(secs);
     config.keepalive.timeout = timeout.map(secs);
+    config
+}
+
+fn idle(timeout: u64) -> Config {
+    let mut config = config(None, None);
+    config.idle_timeout = Some(secs(timeout));
     config
 }
 
@@ -362,4 +368,85 @@ fn an_interval_that_no_clock_reaches_is_as_good_as_none() {
     assert_eq!(it.due(), None);
     it.end.connection.close(CloseCode::NORMAL.into());
     assert_eq!(it.due_at(secs(0)), None);
+}
+
+/// When it closes if nothing more comes; until then nothing goes out.
+fn closes_idle(it: &mut Clocked) -> Duration {
+    for _ in 0..5 {
+        let due = it.due().expect("a deadline");
+        let frames = it.at(due);
+        if it.end.connection.state() != State::Open {
+            assert_eq!(frames, [Frame::close(1001, "idle timeout")]);
+            return due;
+        }
+        assert_eq!(frames, []);
+    }
+    panic!("it was never idle");
+}
+
+#[test]
+fn who_says_nothing_is_closed_with_1001() {
+    for side in Side::BOTH {
+        let mut it = Clocked::new(side, &idle(60));
+        it.at(secs(60) - TICK);
+        assert_eq!(it.end.connection.state(), State::Open);
+        let mut it = Clocked::new(side, &idle(60));
+        assert_eq!(closes_idle(&mut it), secs(60));
+        // From here on it is the closing handshake that takes time.
+        assert_eq!(it.due_at(secs(60)), Some(secs(70)));
+        it.at(secs(70));
+        let outcome = it.end.connection.outcome().expect("an outcome");
+        assert_eq!(outcome.cause, Cause::CloseTimeout);
+        assert_eq!(
+            outcome.sent.map(|sent| sent.code()),
+            Some(CloseCode::GOING_AWAY)
+        );
+    }
+}
+
+#[test]
+fn a_message_puts_that_off_for_at_least_the_time_and_at_most_a_quarter_more() {
+    for side in Side::BOTH {
+        for last in (0..600).map(|tenth| Duration::from_millis(100 * tenth)) {
+            let mut it = Clocked::new(side, &idle(60));
+            while let Some(due) = it.due().filter(|due| *due <= last) {
+                it.at(due);
+            }
+            it.get(Frame::text("still here"));
+            let end = closes_idle(&mut it);
+            assert!(
+                end >= last + secs(60) && end <= last + secs(75),
+                "{last:?}: {end:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_whole_messages_say_something() {
+    for frame in [
+        Frame::new(PING, ""),
+        Frame::new(PONG, ""),
+        Frame::text("and so on").more(),
+    ] {
+        let mut it = Clocked::new(Side::Server, &idle(60));
+        for round in 1..4 {
+            it.at(secs(15 * round));
+        }
+        it.get(frame);
+        it.end.frames();
+        assert_eq!(closes_idle(&mut it), secs(60));
+    }
+    // One in two fragments does too.
+    let mut it = Clocked::new(Side::Server, &idle(60));
+    it.get(Frame::text("in ").more());
+    it.get(Frame::new(CONTINUATION, "two"));
+    assert_eq!(closes_idle(&mut it), secs(75));
+}
+
+#[test]
+fn a_deadline_that_is_looked_at_late_is_one_look() {
+    let mut it = Clocked::new(Side::Server, &idle(60));
+    assert_eq!(it.at(secs(600)), []);
+    assert_eq!(closes_idle(&mut it), secs(600 + 45));
 }

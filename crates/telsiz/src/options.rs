@@ -98,9 +98,19 @@ impl Options {
         self
     }
 
+    /// How long the peer may send no message before the connection is closed with 1001, at most a quarter
+    /// of that time later; for ever by default. Pings and pongs are no messages.
+    pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.config().idle_timeout = timeout.into();
+        self
+    }
+
     /// How many bytes may wait for a peer that reads slowly before sending has
     /// to wait; 64 KiB by default. The message that crosses the line still goes
-    /// in.
+    /// in. One that is larger than all of that does not count for what is only tried
+    /// ([`Sender::try_send`](crate::Sender::try_send) and its like), if it was queued by
+    /// [`Sender::send`](crate::Sender::send) or [`Sender::feed`](crate::Sender::feed), which wait:
+    /// whoever asked for much is not taken for slow.
     pub fn write_buffer(mut self, bytes: usize) -> Self {
         self.settings().write_buffer = bytes;
         self
@@ -145,6 +155,7 @@ macro_rules! option_setters {
             close_timeout: impl Into<Option<std::time::Duration>>,
             ping_interval: impl Into<Option<std::time::Duration>>,
             ping_timeout: impl Into<Option<std::time::Duration>>,
+            idle_timeout: impl Into<Option<std::time::Duration>>,
             write_buffer: usize,
         }
     };

@@ -292,3 +292,43 @@ fn a_server_closes_on_a_silent_client() {
         assert!(peer.next().await.is_none());
     });
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_says_nothing_is_closed_with_1001_by_either_way_of_receiving() {
+    for runs in [false, true] {
+        let opening = client().idle_timeout(Duration::from_secs(60));
+        let (mut ws, mut peer) = pipe(4096, opening).await;
+        let start = Instant::now();
+        let receiving = tokio::spawn(async move {
+            let ended = match runs {
+                true => ws.run(|_, _| ()).await.map(|()| None),
+                false => loop {
+                    match ws.recv().await {
+                        Ok(Some(_)) => {}
+                        ended => break ended,
+                    }
+                },
+            };
+            (ended, ws.outcome().unwrap())
+        });
+        sleep(Duration::from_secs(17)).await;
+        peer.send(Frame::text("still here")).await;
+        loop {
+            let frame = peer.frame().await;
+            if frame.opcode != PING {
+                assert_eq!(frame.close_body(), (1001, "idle timeout"));
+                break;
+            }
+            // It lives, but says nothing.
+            peer.send(Frame::new(PONG, frame.payload)).await;
+        }
+        let elapsed = start.elapsed().as_secs();
+        assert!((77..=92).contains(&elapsed), "{elapsed} s");
+        peer.send(Frame::close(1001, "")).await;
+        drop(peer);
+        let (ended, outcome) = receiving.await.unwrap();
+        assert_eq!(ended.unwrap(), None);
+        assert_eq!(outcome.cause, Cause::Handshake);
+        assert_eq!(outcome.sent.unwrap().code().get(), 1001);
+    }
+}

@@ -8,7 +8,7 @@ use bytes::{BytesMut, buf::Limit};
 use self::ending::Ending;
 use self::receive::{Receive, Received};
 use self::timer::{Timer, Timers};
-use crate::close::CloseFrame;
+use crate::close::{CloseCode, CloseFrame};
 use crate::config::Config;
 use crate::deflate::{Agreement, Codec};
 use crate::error::Fault;
@@ -24,6 +24,12 @@ mod event;
 mod receive;
 mod send;
 mod timer;
+
+/// How many looks in a row that see no message show that the peer is idle.
+const LOOKS: u8 = 4;
+
+/// What an idle peer is told.
+const IDLE: CloseFrame = CloseFrame::from_static(CloseCode::GOING_AWAY, "idle timeout");
 
 /// Which end of the connection this is.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +63,10 @@ pub struct Connection {
     ending: Option<Box<Ending>>,
     /// Whether a byte came since the last keepalive ping.
     heard: bool,
+    /// Whether a message came since the last look at whether any does.
+    spoken: bool,
+    /// How many looks in a row have seen none.
+    quiet: u8,
     /// The opcode of the message of which a fragment was sent and the last not yet.
     fragmenting: Option<OpCode>,
     /// Whether there is a codec: it is too far away to be looked at for nothing.
@@ -80,6 +90,7 @@ impl Connection {
     pub fn new(role: Role, config: Arc<Config>, now: Instant) -> Self {
         let mut timers = Timers::default();
         timers.set_after(Timer::Ping, now, config.keepalive.interval);
+        timers.set_after(Timer::End, now, config.idle_timeout.map(until_next_look));
         Self {
             role,
             config,
@@ -90,6 +101,8 @@ impl Connection {
             has_codec: false,
             codec: None,
             heard: false,
+            spoken: false,
+            quiet: 0,
             ending: None,
         }
     }
@@ -146,6 +159,7 @@ impl Connection {
             Ok(None) => Ok(None),
             Ok(Some(message)) => {
                 self.heard = true;
+                self.spoken = true;
                 Ok(Some(message))
             }
             Err(violation) => Err(self.fail(violation.into())),
@@ -159,7 +173,10 @@ impl Connection {
         let codec = self.codec.as_deref_mut();
         match self.receive.poll(input, masked, &self.config.limits, codec) {
             Ok(None) => Ok(None),
-            Ok(Some(Received::Message(message))) => Ok(Some(Event::Message(message))),
+            Ok(Some(Received::Message(message))) => {
+                self.spoken = true;
+                Ok(Some(Event::Message(message)))
+            }
             Ok(Some(Received::Control(opcode, payload))) => {
                 let body = payload.as_slice();
                 match opcode {
@@ -219,10 +236,10 @@ impl Connection {
     pub fn poll_timeout(&mut self, clock: impl FnOnce() -> Instant) -> Option<Instant> {
         if let Some(ending) = &self.ending
             && !ending.is_over()
-            && !self.timers.is_set(Timer::Close)
+            && !self.timers.is_set(Timer::End)
             && let timeout @ Some(_) = self.config.close_timeout
         {
-            self.timers.set_after(Timer::Close, clock(), timeout);
+            self.timers.set_after(Timer::End, clock(), timeout);
         }
         self.timers.next()
     }
@@ -233,9 +250,14 @@ impl Connection {
     /// that waits there is life too. That is also why the deadline of a pong needs
     /// no pause while nobody reads.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Fault> {
-        if self.timers.expired(Timer::Close, now) {
-            self.receive.discard();
-            self.ending().time_out();
+        if self.timers.expired(Timer::End, now) {
+            match &mut self.ending {
+                Some(ending) => {
+                    self.receive.discard();
+                    ending.time_out();
+                }
+                None => self.look_for_messages(now),
+            }
         }
         if self.timers.expired(Timer::Pong, now) && !self.heard {
             return Err(self.fail(Fault::Silent));
@@ -251,6 +273,22 @@ impl Connection {
             self.heard = false;
         }
         Ok(())
+    }
+
+    /// Closes the connection when the last looks have seen no message. A deadline that moved with every
+    /// message would need a clock with every message.
+    fn look_for_messages(&mut self, now: Instant) {
+        self.quiet = match std::mem::take(&mut self.spoken) {
+            true => 0,
+            false => self.quiet + 1,
+        };
+        match self.quiet < LOOKS {
+            true => {
+                let next = self.config.idle_timeout.map(until_next_look);
+                self.timers.set_after(Timer::End, now, next);
+            }
+            false => self.close(IDLE),
+        }
     }
 
     /// Where the connection stands.
@@ -335,4 +373,9 @@ impl Connection {
             self.encode(OpCode::Close, &body, out);
         }
     }
+}
+
+/// The time from one look at whether messages come to the next.
+fn until_next_look(idle_timeout: Duration) -> Duration {
+    idle_timeout / u32::from(LOOKS)
 }

@@ -9,8 +9,9 @@ pub(super) enum Timer {
     Ping,
     /// Something must have come since the last ping.
     Pong,
-    /// The closing handshake must be over.
-    Close,
+    /// While the connection is open, the next look at whether the peer still says something; then the
+    /// closing handshake must be over.
+    End,
 }
 
 /// One deadline for each [`Timer`].
