@@ -16,6 +16,7 @@ use telsiz::{
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn a_sender_writes_while_the_receiver_waits_idly() {
@@ -89,6 +90,37 @@ async fn try_send_is_full_beyond_the_write_buffer_and_gives_the_message_back() {
     assert_eq!(sender.backlog(), 0);
     sender.try_send(message).unwrap();
     assert_eq!(soon(peer.frame()).await, Frame::text("z"));
+}
+
+#[tokio::test]
+async fn behind_a_message_larger_than_the_write_buffer_there_is_as_much_room_as_ever() {
+    let (ws, mut peer) = pipe(7, client().write_buffer(100)).await;
+    let (mut receiver, sender) = ws.split();
+    let _receiving = tokio::spawn(async move { receiver.recv().await });
+    // 50 bytes each.
+    let fill = || {
+        let tried = (0..).take_while(|_| sender.try_send("y".repeat(44)).is_ok());
+        tried.count()
+    };
+    for round in 0..3 {
+        soon(sender.feed("x".repeat(1000))).await.unwrap();
+        assert_eq!(fill(), 3, "in round {round}");
+        assert!(
+            timeout(Duration::ZERO, sender.feed("z")).await.is_err(),
+            "who waits has to"
+        );
+        assert_eq!(soon(peer.frame()).await.payload.len(), 1000);
+        for _ in 0..3 {
+            assert_eq!(soon(peer.frame()).await.payload.len(), 44);
+        }
+        soon(sender.flush()).await.unwrap();
+        // It is written, and makes no room any more.
+        assert_eq!(fill(), 3, "after round {round}");
+        for _ in 0..3 {
+            assert_eq!(soon(peer.frame()).await.payload.len(), 44);
+        }
+        soon(sender.flush()).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -74,6 +74,9 @@ struct Extras {
     stashed: usize,
     /// What ended the connection meanwhile.
     failed: Option<Error>,
+    /// The bytes of a message larger than the write buffer that was waited for, until everything is
+    /// written.
+    large: usize,
 }
 
 impl<S: Io> Link<S> {

@@ -24,10 +24,16 @@ impl<S: Io> Link<S> {
         message: &mut Option<Box<Outgoing>>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
-        Poll::Ready(match message.take() {
-            Some(message) => self.feed_now(*message),
-            None => Ok(()),
-        })
+        let Some(message) = message.take() else {
+            return Poll::Ready(Ok(()));
+        };
+        let before = self.backlog();
+        let fed = self.feed_now(*message);
+        let added = self.backlog().saturating_sub(before);
+        if added > self.options.get().write_buffer {
+            self.extras().large = added;
+        }
+        Poll::Ready(fed)
     }
 
     /// As [`Link::poll_feed`], for a fragment.
@@ -70,7 +76,8 @@ impl<S: Io> Link<S> {
         let limit = self.options.get().write_buffer;
         if self.backlog() > limit {
             self.try_flush(cx);
-            if self.backlog() > limit {
+            let large = self.extras.as_ref().map_or(0, |extras| extras.large);
+            if self.backlog() > limit.saturating_add(large) {
                 return Err(TrySendError::Full(message));
             }
         }
@@ -277,6 +284,9 @@ impl<S: Io> Link<S> {
             }
         }
         self.blocked = false;
+        if let Some(extras) = &mut self.extras {
+            extras.large = 0;
+        }
         if let Some(outbox) = self.outbox.take() {
             scratch::give_outbox(outbox);
         }
