@@ -1,6 +1,7 @@
 //! The rooms of a node.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,6 +35,10 @@ pub struct HubOptions {
     pub turn: usize,
     /// The number of the node: connections of different nodes have different ids.
     pub node: u16,
+    /// The most connections in a room; any number by default.
+    pub max_members: Option<NonZeroUsize>,
+    /// The most bytes of a text that is published; any number by default.
+    pub max_text: Option<NonZeroUsize>,
 }
 
 impl Default for HubOptions {
@@ -42,6 +47,8 @@ impl Default for HubOptions {
             inbox: 16 * 1024 * 1024,
             turn: 512,
             node: 0,
+            max_members: None,
+            max_text: None,
         }
     }
 }
@@ -53,6 +60,12 @@ pub enum ReadError {
     /// It may not.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
+    /// So many are in the room, or on their way there, that nobody else is let in.
+    #[error("the room is full: {max} are in it")]
+    Full {
+        /// The most connections in a room.
+        max: usize,
+    },
     /// The engine is to blame.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -138,6 +151,11 @@ impl Hub {
         draft: Draft,
     ) -> Result<Appended, PublishError> {
         self.authorize(Operation::Publish, room, identity)?;
+        if let Some(max) = self.options.max_text.map(NonZeroUsize::get)
+            && draft.text.len() > max
+        {
+            return Err(PublishError::TooLarge { max });
+        }
         let _pass = self.switchboard.wait_for_room(room).await;
         self.engine.publish(room, draft).await
     }
@@ -276,6 +294,11 @@ impl Hub {
             presence.announce(room, event.clone());
         }
         Ok(())
+    }
+
+    /// The most connections in a room.
+    pub(crate) fn max_members(&self) -> Option<NonZeroUsize> {
+        self.options.max_members
     }
 
     pub(crate) fn ephemeral(&self, origin: &Arc<Member>, signal: Signal) -> Arc<Ephemeral> {

@@ -1,7 +1,8 @@
 //! What engines have in common that serve one process: who is in the rooms, and who is told.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::{BoxFuture, EngineError, Presence, Stored, Subscriber};
@@ -27,6 +28,8 @@ struct Tables {
     number: u64,
     /// The connections of a user that are in a room.
     users: HashMap<Arc<str>, Vec<ConnectionId>>,
+    /// For whom a place is kept, where rooms are limited.
+    expected: HashMap<RoomName, BTreeSet<ConnectionId>>,
 }
 
 /// Never empty.
@@ -112,8 +115,39 @@ impl Local {
 }
 
 impl Tables {
+    /// Whether there is a place for one more.
+    fn reserve(&mut self, name: &RoomName, connection: ConnectionId, most: usize) -> bool {
+        let (room, expected) = (self.rooms.get(name), self.expected.get(name));
+        if room.is_some_and(|room| room.members.contains_key(&connection))
+            || expected.is_some_and(|expected| expected.contains(&connection))
+        {
+            return true;
+        }
+        let here = room.map_or(0, |room| room.members.len());
+        let coming = expected.map_or(0, BTreeSet::len);
+        let has_room = here + coming < most;
+        if has_room {
+            let expected = self.expected.entry(name.clone()).or_default();
+            expected.insert(connection);
+        }
+        has_room
+    }
+
+    fn give_up(&mut self, name: &RoomName, connection: ConnectionId) {
+        if let Some(expected) = self.expected.get_mut(name) {
+            expected.remove(&connection);
+            if expected.is_empty() {
+                self.expected.remove(name);
+                shrink(&mut self.expected);
+            }
+        }
+    }
+
     /// How many connections are in the room then.
     fn enter(&mut self, name: &RoomName, member: &Arc<Member>) -> usize {
+        if !self.expected.is_empty() {
+            self.give_up(name, member.connection);
+        }
         let room = self.rooms.entry(name.clone()).or_default();
         match room.members.entry(member.connection) {
             Entry::Occupied(mut known) => known.get_mut().member = member.clone(),
@@ -200,6 +234,19 @@ fn now<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, Result<T, EngineError>> {
 }
 
 impl Presence for Local {
+    fn reserve<'a>(
+        &'a self,
+        room: &'a RoomName,
+        connection: ConnectionId,
+        most: NonZeroUsize,
+    ) -> BoxFuture<'a, Result<bool, EngineError>> {
+        now(self.lock().reserve(room, connection, most.get()))
+    }
+
+    fn give_up(&self, room: &RoomName, connection: ConnectionId) {
+        self.lock().give_up(room, connection);
+    }
+
     fn enter<'a>(
         &'a self,
         room: &'a RoomName,
@@ -373,6 +420,31 @@ mod tests {
         assert_eq!(users(&local, "a"), (vec![1], 1, 1));
         leave(&local, "a", &who);
         assert_eq!(users(&local, "a"), (vec![], 0, 0));
+    }
+
+    #[test]
+    fn places_are_kept_for_those_on_their_way() {
+        let local = Local::new(500);
+        let ways = [1, 2, 3].map(|tab| member(tab, "ali"));
+        for most in 1..=3 {
+            let reserve = |way: &Arc<Member>| {
+                let most = NonZeroUsize::new(most).expect("some");
+                now(local.reserve(&room("a"), way.connection, most)).expect("an answer")
+            };
+            let had = ways.each_ref().map(reserve);
+            assert_eq!(had, [1, 2, 3].map(|way| way <= most), "{most}");
+            assert_eq!(users(&local, "a"), (vec![], 0, 0), "nobody is there yet");
+            // Its place becomes a seat, and its seat a place for another one.
+            enter(&local, "a", &ways[0]);
+            assert!(reserve(&ways[0]), "it is there");
+            assert_eq!(reserve(&ways[2]), most == 3);
+            leave(&local, "a", &ways[0]);
+            assert!(reserve(&ways[2]));
+            for way in &ways {
+                local.give_up(&room("a"), way.connection);
+            }
+            assert!(local.lock().expected.is_empty());
+        }
     }
 
     #[test]

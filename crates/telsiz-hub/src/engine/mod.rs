@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -102,6 +103,26 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
 
 /// Who is in the rooms, on all nodes.
 pub trait Presence: Send + Sync {
+    /// Keeps a place in a room for a connection that is on its way there, unless those who are there and
+    /// those on their way are `most`: whether there is one. [`Presence::enter`] takes it.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be told.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves open whether a place is kept; giving it up is harmless either way.
+    fn reserve<'a>(
+        &'a self,
+        room: &'a RoomName,
+        connection: ConnectionId,
+        most: NonZeroUsize,
+    ) -> BoxFuture<'a, Result<bool, EngineError>>;
+
+    /// A connection does not come after all. Harmless if no place is kept for it.
+    fn give_up(&self, room: &RoomName, connection: ConnectionId);
+
     /// A connection joins a room; the others there are told, unless there are too many.
     ///
     /// # Errors
@@ -285,6 +306,12 @@ pub enum PublishError {
     /// Too much is waiting to be written: try again later.
     #[error("too much is waiting to be written; try again")]
     Busy,
+    /// Its text is longer than the hub accepts.
+    #[error("the text is longer than {max} bytes")]
+    TooLarge {
+        /// The most bytes of a text.
+        max: usize,
+    },
     /// The engine is to blame.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Outlet, PAGE, Worker, yield_now};
 use crate::engine::{EngineError, Slice};
 use crate::event::Signal;
+use crate::hub::ReadError;
 use crate::member::Member;
 use crate::name::RoomName;
 use crate::publication::{Position, Publication};
@@ -57,6 +58,8 @@ struct Place<O: Outlet> {
     room: RoomName,
     member: Arc<Member>,
     claim: Claim,
+    /// Whether a place among the members is kept for it, or may be.
+    is_reserved: bool,
     /// Whether the others know that the member is there, or may know.
     is_entered: bool,
 }
@@ -74,9 +77,10 @@ impl<O: Outlet> Joining<O> {
         room: &RoomName,
         member: Arc<Member>,
         since: Option<Position>,
-    ) -> Result<Self, EngineError> {
-        let place = Place::take(worker, room.clone(), member, false);
-        Self::read(place, since, None).await
+    ) -> Result<Self, ReadError> {
+        let mut place = Place::take(worker, room.clone(), member, false);
+        place.reserve().await?;
+        Ok(Self::read(place, since, None).await?)
     }
 
     /// Begins behind `since` if the log reaches back to that, else behind what the member has
@@ -190,7 +194,24 @@ impl<O: Outlet> Place<O> {
             room,
             member,
             claim: Claim::Joining,
+            is_reserved: false,
             is_entered,
+        }
+    }
+
+    /// Has a place kept among the members, whose number may be limited: before anybody is told anything,
+    /// and where all workers ask.
+    async fn reserve(&mut self) -> Result<(), ReadError> {
+        let hub = &self.worker.hub;
+        let Some(most) = hub.max_members() else {
+            return Ok(());
+        };
+        self.is_reserved = true;
+        let presence = hub.engine().presence();
+        let connection = self.member.connection;
+        match presence.reserve(&self.room, connection, most).await? {
+            true => Ok(()),
+            false => Err(ReadError::Full { max: most.get() }),
         }
     }
 
@@ -230,7 +251,9 @@ impl<O: Outlet> Place<O> {
         self.is_entered = true;
         let hub = &self.worker.hub;
         let joined = hub.ephemeral(&self.member, Signal::Joined);
-        hub.engine().presence().enter(&self.room, joined).await
+        hub.engine().presence().enter(&self.room, joined).await?;
+        self.is_reserved = false;
+        Ok(())
     }
 
     /// Gives up its seat while another claim keeps the room; how far the member has come.
@@ -266,8 +289,12 @@ impl<O: Outlet> Place<O> {
 impl<O: Outlet> Drop for Place<O> {
     fn drop(&mut self) {
         self.stand_up();
+        let hub = &self.worker.hub;
+        if self.is_reserved {
+            let presence = hub.engine().presence();
+            presence.give_up(&self.room, self.member.connection);
+        }
         if self.is_entered {
-            let hub = &self.worker.hub;
             let left = hub.ephemeral(&self.member, Signal::Left);
             hub.engine().presence().leave(&self.room, left);
         }

@@ -158,7 +158,7 @@ impl<O: Outlet> Worker<O> {
     ///
     /// # Errors
     ///
-    /// If the member may not, or the log cannot be read.
+    /// If the member may not, the room is full, or the log cannot be read.
     ///
     /// # Cancel safety
     ///
@@ -171,7 +171,7 @@ impl<O: Outlet> Worker<O> {
     ) -> Result<Joining<O>, ReadError> {
         let identity = Identity::Client(&member.user);
         self.hub.authorize(Operation::Join, room, identity)?;
-        Ok(Joining::start(self.clone(), room, member.clone(), since).await?)
+        Joining::start(self.clone(), room, member.clone(), since).await
     }
 
     fn lock(&self) -> MutexGuard<'_, State<O>> {

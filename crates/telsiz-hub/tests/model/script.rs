@@ -1,5 +1,7 @@
 //! What happens in a run.
 
+use std::num::NonZeroUsize;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -19,6 +21,8 @@ pub(crate) struct Setup {
     /// In steps of the script.
     pub(crate) age: u64,
     pub(crate) announce_limit: usize,
+    /// Of a room.
+    pub(crate) max_members: Option<NonZeroUsize>,
 }
 
 /// The position that somebody joins with.
@@ -67,9 +71,10 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
         select(vec![1000, 0, 1, 2, 4, 40]),
         select(vec![1 << 40, 5, 40]),
         select(vec![500, 0, 1, 3]),
+        select(vec![None, None, Some(1), Some(2), Some(4)]),
     );
     (any::<u64>(), any::<bool>(), 1..3_usize, 1..3_usize, sizes).prop_map(
-        |(seed, is_durable, hubs, workers, (inbox, turn, keep, age, announce_limit))| Setup {
+        |(seed, is_durable, hubs, workers, (inbox, turn, keep, age, announce_limit, most))| Setup {
             seed,
             is_durable,
             hubs,
@@ -79,6 +84,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             keep,
             age,
             announce_limit,
+            max_members: most.and_then(NonZeroUsize::new),
         },
     )
 }

@@ -2,15 +2,19 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use telsiz_hub::{
     AllowAll, Clock, ConnectionId, Draft, Engine, Ephemeral, Hub, HubOptions, IdempotencyKey,
-    Identity, JoinError, Keep, Member, Position, Retention, RoomName, Seat, Status, Step as Joined,
-    Timestamp, User, Worker,
+    Identity, JoinError, Keep, Member, Position, ReadError, Retention, RoomName, Seat, Status,
+    Step as Joined, Timestamp, User, Worker,
 };
 
 use super::executor::{Executor, TaskId};
@@ -152,6 +156,8 @@ impl World {
             inbox: self.setup.inbox,
             turn: self.setup.turn,
             node: number.try_into().expect("a small number"),
+            max_members: self.setup.max_members,
+            max_text: None,
         };
         let hub = Hub::new(self.engine(), AllowAll, clock, options);
         let workers = (0..self.setup.workers).map(|_| {
@@ -202,6 +208,7 @@ impl World {
                 for _ in 0..steps {
                     self.executor.step(&self.random);
                     self.check_inboxes();
+                    self.check_sizes();
                 }
             }
             Step::Settle => self.settle(),
@@ -501,6 +508,7 @@ impl World {
         for _ in 0..MOST_STEPS {
             if self.executor.step(&self.random) {
                 self.check_inboxes();
+                self.check_sizes();
             } else {
                 let is_waited_for = |task: &TaskId| self.executor.is_running(*task);
                 let joining = self
@@ -540,6 +548,7 @@ impl World {
         self.check_members();
         self.check_typing();
         self.check_presence();
+        self.check_room_for_more();
         let process = self.process.as_ref().expect("it runs");
         process.engine.settle();
         for (worker, _) in process.hubs.iter().flat_map(|node| &node.workers) {
@@ -648,6 +657,53 @@ impl World {
                     }
                 }
                 record.present = Some(listed.clone());
+            }
+        }
+    }
+
+    fn members(&self, number: u8) -> usize {
+        let (engine, room) = (self.engine(), room(number));
+        let listing = pin!(engine.presence().members(&room, 0));
+        match listing.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(listing) => listing.expect("a listing").connections,
+            Poll::Pending => panic!("who is there is known without asking anybody"),
+        }
+    }
+
+    /// No room has more members than it may.
+    fn check_sizes(&self) {
+        let Some(most) = self.setup.max_members else {
+            return;
+        };
+        for number in 0..ROOMS {
+            let members = self.members(number);
+            if members > most.get() {
+                let failure = format!("r{number}: {members} are there, {most} may be");
+                lock(&self.ledger).fail(failure);
+            }
+        }
+    }
+
+    /// One more is let in where there is room, and nowhere else: no place is kept for those who did
+    /// not come.
+    fn check_room_for_more(&self) {
+        let most = self.setup.max_members.map_or(usize::MAX, NonZeroUsize::get);
+        for number in 0..ROOMS {
+            let worker = self.worker_of(number);
+            let member = worker.hub().new_member(User::new("one more", ""));
+            let room = room(number);
+            let patience = self.storage.patience();
+            let joining = async move { worker.join(&room, &member, None).await.map(drop) };
+            let is_full = match self.executor.finish(&self.random, patience, joining) {
+                Some(Err(ReadError::Full { max })) => max == most,
+                Some(Ok(())) => false,
+                // It could not be read.
+                _ => continue,
+            };
+            let members = self.members(number);
+            if is_full != (members >= most) {
+                let failure = format!("r{number}: {members} are there, {most} may be, {is_full}");
+                lock(&self.ledger).fail(failure);
             }
         }
     }
