@@ -91,9 +91,27 @@ fn every_option_is_there() {
 
 #[test]
 fn every_limit_of_the_server_is_there_with_its_flag() {
+    let flag = |name: &str| format!("--{}", name.replace('_', "-"));
     let limits = read("crates/telsiz-server/src/limits.rs");
-    let fields = names(body(&limits, "struct Limits"), "pub(crate) ", ':');
-    are_there(&fields, |field| format!("--{}", field.replace('_', "-")));
+    let mut fields = names(body(&limits, "struct Limits"), "pub(crate) ", ':');
+    fields.retain(|field| *field != "heartbeat");
+    are_there(&fields, flag);
+    let heartbeat = read("crates/telsiz-server/src/heartbeat.rs");
+    let mut fields = names(body(&heartbeat, "struct Heartbeat"), "pub(crate) ", ':');
+    fields.retain(|field| *field != "json_ping");
+    are_there(&fields, flag);
+    let settings = read("crates/telsiz-server/src/config/settings.rs");
+    let (_, section) = settings
+        .split_once("section \"Limits\" {")
+        .expect("a section");
+    let (section, _) = section.split_once("\n    }\n").expect("an end");
+    let mut keys = names(section, "", ':');
+    // The others are what is said of them.
+    keys.retain(|key| {
+        key.chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter == '_')
+    });
+    are_there(&keys, flag);
 }
 
 #[test]

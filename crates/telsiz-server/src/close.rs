@@ -36,6 +36,10 @@ pub(crate) const REPLACED: CloseFrame = CloseFrame::from_static(
     "Replaced by a new connection",
 );
 
+/// Nobody else is let into the room.
+pub(crate) const ROOM_FULL: CloseFrame =
+    CloseFrame::from_static(CloseCode::TRY_AGAIN_LATER, "Room is full");
+
 /// The client may not be here.
 pub(crate) const FORBIDDEN: CloseFrame = CloseFrame::from_static(CloseCode::POLICY, "Forbidden");
 

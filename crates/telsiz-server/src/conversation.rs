@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
+use futures_util::future::Either;
 use telsiz::{CloseFrame, Error, Message, Outgoing, Receiver, Sender, State, Text, Upgrade};
-use tokio::time::sleep;
+use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep};
 
 use crate::close;
+use crate::heartbeat::JSON_PING;
 use crate::json::Heard;
 use crate::lang::Lang;
 use crate::limits_hit::Limit;
@@ -31,6 +33,8 @@ pub(crate) struct Conversation {
     sender: Sender,
     rules: Arc<Rules>,
     limiter: Limiter,
+    /// When pings in JSON are due, if there are any.
+    json_pings: Option<Box<Interval>>,
     lang: Lang,
 }
 
@@ -43,13 +47,18 @@ impl Conversation {
     ) -> Result<Self, Error> {
         let upgrade = upgrade.options(rules.options.get(lang).clone());
         let (receiver, sender) = upgrade.accept().await?.split();
-        Ok(Self {
+        let conversation = Self {
             receiver,
             sender,
+            json_pings: rules.json_ping.then(|| Box::new(json_pings())),
             rules,
             limiter: Limiter::default(),
             lang,
-        })
+        };
+        if conversation.json_pings.is_some() {
+            ping(&conversation.sender, &conversation.rules);
+        }
+        Ok(conversation)
     }
 
     /// The language that the client reads.
@@ -77,7 +86,7 @@ impl Conversation {
     /// The next message, text or binary; `None` when there will be none.
     pub(crate) async fn next_of_any_kind(&mut self) -> Result<Option<Message>, Error> {
         loop {
-            let Some(message) = self.receiver.recv().await? else {
+            let Some(message) = self.receive().await? else {
                 return Ok(None);
             };
             self.rules.traffic.received(1);
@@ -104,6 +113,23 @@ impl Conversation {
                 }
             }
         }
+    }
+
+    /// The next message; until it comes the client is sent pings in JSON, if there are any.
+    fn receive(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
+        let Some(pings) = &mut self.json_pings else {
+            return Either::Left(self.receiver.recv());
+        };
+        let (receiver, sender, rules) = (&mut self.receiver, &self.sender, &self.rules);
+        Either::Right(Box::pin(async move {
+            loop {
+                tokio::select! {
+                    biased;
+                    message = receiver.recv() => return message,
+                    _ = pings.tick() => ping(sender, rules),
+                }
+            }
+        }))
     }
 
     /// Reads a text of a JSON app; `None` if it was a sign of life, which needs no more.
@@ -156,6 +182,23 @@ impl Conversation {
         .await
     }
 }
+
+/// When pings in JSON are due, after the first.
+fn json_pings() -> Interval {
+    let mut pings = interval_at(tokio::time::Instant::now() + JSON_PING, JSON_PING);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pings
+}
+
+/// Sends a ping in JSON. Who has much to read already is not sent one.
+fn ping(sender: &Sender, rules: &Rules) {
+    if sender.try_send(PING).is_ok() {
+        rules.traffic.sent(1);
+    }
+}
+
+/// A ping in JSON.
+const PING: Text = Text::from_static(r#"{"type":"ping"}"#);
 
 /// What a ping in JSON is answered with.
 const PONG: Text = Text::from_static(r#"{"type":"pong"}"#);
@@ -269,6 +312,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn pings_in_json_come_at_once_and_every_30_seconds() {
+        let mut site = testing::site();
+        site.limits.heartbeat.json_ping = true;
+        let rules = site.rules(Rate::DEFAULT, no_error_fields);
+        let mut ws = connect(echo(rules).await, "/").await;
+        assert_eq!(text(&mut ws).await, r#"{"type":"ping"}"#);
+        // The rest is waiting.
+        tokio::time::pause();
+        let start = tokio::time::Instant::now();
+        for round in 1..=3 {
+            let message = ws.recv().await.expect("no error").expect("a message");
+            assert_eq!(message.as_text(), Some(r#"{"type":"ping"}"#));
+            let elapsed = start.elapsed().as_secs_f64();
+            assert!((elapsed - f64::from(30 * round)).abs() < 5.0, "{elapsed} s");
+            ws.send(r#"{"type":"pong"}"#).await.expect("sent");
+        }
+        // What it sends in the meantime is heard, and puts nothing off.
+        ws.send("a").await.expect("sent");
+        let message = ws.recv().await.expect("no error").expect("a message");
+        assert_eq!(message.as_text(), Some("a"));
+    }
+
+    #[tokio::test]
     async fn a_binary_message_closes_with_1003() {
         let mut ws = connect(serve(Rate::Off).await, "/").await;
         ws.send(vec![1]).await.expect("sent");
@@ -308,7 +374,7 @@ mod tests {
             size_of::<R>()
         }
         let size = size_of::<Conversation>();
-        assert!(size <= 40, "{size} bytes");
+        assert!(size <= 48, "{size} bytes");
         let size = size_of_future(Conversation::next);
         assert!(size <= 128, "{size} bytes");
     }

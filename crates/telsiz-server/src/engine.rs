@@ -9,7 +9,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::clock::system_clock;
 use crate::failure::Failure;
-use crate::limits::ANNOUNCE_LIMIT;
 
 /// The time between two looks at what is too old.
 const TIDY: Duration = Duration::from_secs(60);
@@ -24,8 +23,9 @@ pub(crate) enum Storage {
 }
 
 impl Storage {
-    /// The engine that keeps it there.
-    pub(crate) fn open(&self) -> Result<Arc<dyn Engine>, Failure> {
+    /// The engine that keeps it there. In rooms with more connections than `announce_limit` it is not
+    /// told who comes and goes.
+    pub(crate) fn open(&self, announce_limit: usize) -> Result<Arc<dyn Engine>, Failure> {
         // Positions of an earlier run must not be taken for those of this one.
         let epoch = uuid::Uuid::new_v4().simple().to_string();
         Ok(match self {
@@ -35,12 +35,12 @@ impl Storage {
                     &epoch,
                     system_clock(),
                     retention,
-                    ANNOUNCE_LIMIT,
+                    announce_limit,
                 ))
             }
             Self::Directory(directory) => {
                 let mut options = DiskOptions::new(&epoch, system_clock());
-                options.announce_limit = ANNOUNCE_LIMIT;
+                options.announce_limit = announce_limit;
                 let opened = Disk::open(directory, options);
                 Arc::new(opened.map_err(|error| Failure::Failed(error.to_string()))?)
             }

@@ -1,7 +1,7 @@
 //! What an upgrade has to pass before its app sees it.
 
 use axum::http::{HeaderValue, StatusCode};
-use telsiz::Upgrade;
+use telsiz::{CloseFrame, Upgrade};
 
 use crate::http::Refusal;
 use crate::json::WrongField;
@@ -29,6 +29,22 @@ impl Site {
     pub(crate) async fn turn_away(&self, upgrade: Upgrade, wrong: &[WrongField]) {
         let refusal = Refusal::wrong(wrong, self.http_lang(upgrade.headers()));
         refusal.status(StatusCode::FORBIDDEN).answer(upgrade).await;
+    }
+
+    /// Refuses an upgrade for which there is no room now. A client of ours is accepted and closed with
+    /// `frame` instead: browsers hide answers over HTTP from it.
+    pub(crate) async fn put_off<T: Into<String>>(
+        &self,
+        upgrade: Upgrade,
+        why: impl FnOnce(Lang) -> T,
+        frame: CloseFrame,
+    ) {
+        if upgrade.subprotocols().any(|name| name == OURS) {
+            return upgrade.accept_and_close(frame).await;
+        }
+        let lang = self.http_lang(upgrade.headers());
+        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why(lang)).in_lang(lang);
+        refusal.answer(upgrade).await;
     }
 }
 

@@ -3,14 +3,11 @@
 
 use telsiz::{Deflate, Exceeded, Fault, Message, Options};
 
+use crate::heartbeat::Heartbeat;
 use crate::limits_hit::{Limit, LimitsHit};
 
 /// How much may wait for a member of an audience before it counts as too slow.
 pub(crate) const AUDIENCE_BUFFER: usize = 1024 * 1024;
-
-/// Joining and leaving is announced to others in rooms of at most so many connections: in a larger
-/// one that would be most of what is said.
-pub(crate) const ANNOUNCE_LIMIT: usize = 500;
 
 /// What a connection may send and how.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +18,8 @@ pub(crate) struct Limits {
     pub(crate) max_fragments: u32,
     /// Whether messages are compressed with those who offer to.
     pub(crate) deflate: bool,
+    /// How it is found out whether it is still there.
+    pub(crate) heartbeat: Heartbeat,
 }
 
 impl Limits {
@@ -32,7 +31,8 @@ impl Limits {
         hit: &LimitsHit,
     ) -> Options {
         let hit = hit.clone();
-        Options::default()
+        self.heartbeat
+            .options(Options::default())
             .max_message_size(self.max_message_size)
             .max_fragments(self.max_fragments)
             .deflate(self.deflate.then(Deflate::default))
@@ -55,12 +55,13 @@ mod tests {
     use telsiz::Upgrade;
 
     use super::*;
-    use crate::testing::{connect, next, serve};
+    use crate::testing::{self, connect, next, serve};
 
     const LIMITS: Limits = Limits {
         max_message_size: 4,
         max_fragments: 2,
         deflate: true,
+        heartbeat: testing::HEARTBEAT,
     };
 
     async fn told(messages: &[&[u8]], hit: Limit) -> (Vec<String>, u16) {

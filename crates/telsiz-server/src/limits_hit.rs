@@ -13,11 +13,30 @@ pub(crate) enum Limit {
     Fragments,
     /// The messages of a connection in some time.
     MessageRate,
+    /// The rooms of a connection.
+    Rooms,
+    /// The members of a room.
+    Members,
+    /// What rooms and users may be called, as it is configured.
+    Name,
+    /// The bytes of a publication.
+    PublishSize,
+    /// The reads of the history of a connection in some time.
+    HistoryRate,
 }
 
 impl Limit {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::MessageSize, Self::Fragments, Self::MessageRate];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::MessageSize,
+        Self::Fragments,
+        Self::MessageRate,
+        Self::Rooms,
+        Self::Members,
+        Self::Name,
+        Self::PublishSize,
+        Self::HistoryRate,
+    ];
 
     /// What it is called in figures.
     pub(crate) fn name(self) -> &'static str {
@@ -25,6 +44,11 @@ impl Limit {
             Self::MessageSize => "message_size",
             Self::Fragments => "fragments",
             Self::MessageRate => "message_rate",
+            Self::Rooms => "rooms",
+            Self::Members => "members",
+            Self::Name => "name",
+            Self::PublishSize => "publish_size",
+            Self::HistoryRate => "history_rate",
         }
     }
 }

@@ -22,6 +22,7 @@ mod conversation;
 mod engine;
 mod failure;
 mod gate;
+mod heartbeat;
 mod http;
 mod json;
 mod lang;

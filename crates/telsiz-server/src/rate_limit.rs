@@ -75,6 +75,23 @@ impl FromStr for RateLimit {
     }
 }
 
+/// How often a connection may read the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HistoryRate(pub(crate) Rate);
+
+impl FromStr for HistoryRate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let rate = match text {
+            "off" => Some(Rate::Off),
+            text => quota(text).map(Rate::Reject),
+        };
+        rate.map(Self)
+            .ok_or("expected off or N/TIME, such as 20/60s, N at most 1000000")
+    }
+}
+
 /// The quota that a policy has unless it is given another.
 fn twenty_in(seconds: u64) -> Quota {
     const TWENTY: NonZeroU32 = NonZeroU32::new(20).expect("some");
@@ -152,6 +169,22 @@ mod tests {
             ("Reject", None),
         ] {
             assert_eq!(text.parse().ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rate_of_reading_is_a_quota() {
+        for (text, expected) in [
+            ("off", Some(Rate::Off)),
+            ("20/60s", Some(Rate::Reject(quota(20, 60_000)))),
+            ("1000001/1s", None),
+            ("0/1s", None),
+            ("reject 20/60s", None),
+            ("on", None),
+            ("", None),
+        ] {
+            let read = text.parse().ok();
+            assert_eq!(read.map(|HistoryRate(rate)| rate), expected, "{text}");
         }
     }
 

@@ -32,6 +32,9 @@ pub(crate) struct Site {
     pub(crate) connections: Connections,
     /// The rooms.
     pub(crate) rooms: Rooms,
+    /// In rooms of more connections it is not announced who comes and goes: that would be most of what
+    /// is said.
+    pub(crate) announce_limit: usize,
 }
 
 /// Puts what an error says into the fields that errors of an app have. Of an app without such there
@@ -55,6 +58,8 @@ pub(crate) struct Rules {
     pub(crate) traffic: Traffic,
     /// The limits that all connections hit.
     pub(crate) limits_hit: LimitsHit,
+    /// Whether clients are sent pings in JSON.
+    pub(crate) json_ping: bool,
 }
 
 impl Site {
@@ -88,6 +93,7 @@ impl Site {
             request_fields,
             traffic: self.connections.traffic().clone(),
             limits_hit: self.connections.limits_hit().clone(),
+            json_ping: self.limits.heartbeat.json_ping,
         })
     }
 

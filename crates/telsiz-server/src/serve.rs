@@ -36,7 +36,7 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
     let address = listener
         .local_addr()
         .map_err(|error| failed("cannot tell the address", error))?;
-    let engine = config.storage.open()?;
+    let engine = config.storage.open(settings.announce_limit)?;
     let banner = Banner {
         address,
         tls: tls.is_some(),
@@ -52,7 +52,8 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
         engine.clone(),
         system_clock(),
         workers(settings),
-        connections.traffic().clone(),
+        &connections,
+        settings.room_limits(),
     );
     let site = Arc::new(Site {
         lang: settings.lang.into(),
@@ -65,6 +66,7 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
         }),
         connections,
         rooms,
+        announce_limit: settings.announce_limit,
     });
     let (mut serve, relays, rates) = mount(listener, &site, &config);
     if let Some(tls) = tls.clone() {

@@ -12,18 +12,36 @@ use tokio::time::timeout;
 
 use crate::clock::system_clock;
 use crate::connections::Connections;
+use crate::heartbeat::Heartbeat;
 use crate::lang::Lang;
-use crate::limits::{ANNOUNCE_LIMIT, Limits};
+use crate::limits::Limits;
 use crate::live::Live;
 use crate::origin::Origins;
-use crate::rooms::Rooms;
+use crate::rooms::{RoomLimits, Rooms};
 use crate::rules::Site;
+
+/// As servers have it by default.
+pub(crate) const HEARTBEAT: Heartbeat = Heartbeat {
+    ping_interval: Some(Duration::from_secs(20)),
+    ping_timeout: Some(Duration::from_secs(20)),
+    idle_timeout: None,
+    close_timeout: Duration::from_secs(10),
+    json_ping: false,
+};
+
+/// The same.
+const ANNOUNCE_LIMIT: usize = 500;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the apps of a server on loopback share.
 pub(crate) fn site() -> Site {
+    site_with(RoomLimits::default())
+}
+
+/// The same, of one whose rooms are limited.
+pub(crate) fn site_with(limits: RoomLimits) -> Site {
     let origins = Origins {
         bound_to_loopback: true,
         ..Origins::default()
@@ -36,16 +54,13 @@ pub(crate) fn site() -> Site {
             max_message_size: 65_536,
             max_fragments: 16,
             deflate: false,
+            heartbeat: HEARTBEAT,
         },
         rate: Live::default(),
         origins: Arc::new(origins),
-        rooms: Rooms::new(
-            Arc::new(engine),
-            system_clock(),
-            1,
-            connections.traffic().clone(),
-        ),
+        rooms: Rooms::new(Arc::new(engine), system_clock(), 1, &connections, limits),
         connections,
+        announce_limit: ANNOUNCE_LIMIT,
     }
 }
 

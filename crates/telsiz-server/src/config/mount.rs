@@ -9,9 +9,10 @@ use super::file::MountTable;
 use super::found::Found;
 use super::key::keys;
 use super::place::Place;
-use super::value::{Pattern, Period};
+use super::value::{Pattern, Period, PeriodOrOff};
 use crate::apps::{APPS, App};
 use crate::failure::Failure;
+use crate::heartbeat::Heartbeat;
 use crate::limits::Limits;
 use crate::rate_limit::RateLimit;
 
@@ -35,6 +36,14 @@ keys! {
         max_fragments: Option<NonZeroU32> { placeholder: "N", example: &["16"] },
         /// What `deflate` of the server is, for this mount alone
         deflate: Option<bool> { placeholder: "on|off", example: &["off"] },
+        /// What `ping_interval` of the server is, for this mount alone
+        ping_interval: Option<PeriodOrOff> { placeholder: "TIME", example: &["5s"] },
+        /// What `ping_timeout` of the server is, for this mount alone
+        ping_timeout: Option<PeriodOrOff> { placeholder: "TIME", example: &["5s"] },
+        /// What `idle_timeout` of the server is, for this mount alone
+        idle_timeout: Option<PeriodOrOff> { placeholder: "TIME", example: &["60s"] },
+        /// What `json_ping` of the server is, for this mount alone; of apps that speak JSON
+        json_ping: Option<bool> { placeholder: "on|off", example: &["off"] },
         /// What the sender of a text gets, whatever its language; {} stands for the text, from an empty
         /// one follows that nothing is sent
         receipt: Option<String> { only: Some("relay"), example: &["Your message: {}"] },
@@ -122,12 +131,25 @@ impl Mount {
             max_message_size,
             max_fragments,
             deflate,
+            ping_interval,
+            ping_timeout,
+            idle_timeout,
+            json_ping,
             ..
         } = self.keys;
+        let or = |own: Option<PeriodOrOff>, all| own.map_or(all, |PeriodOrOff(time)| time);
+        let speaks_json = self.app().schema.is_some();
         Limits {
             max_message_size: max_message_size.map_or(all.max_message_size, NonZeroUsize::get),
             max_fragments: max_fragments.map_or(all.max_fragments, NonZeroU32::get),
             deflate: deflate.unwrap_or(all.deflate),
+            heartbeat: Heartbeat {
+                ping_interval: or(ping_interval, all.heartbeat.ping_interval),
+                ping_timeout: or(ping_timeout, all.heartbeat.ping_timeout),
+                idle_timeout: or(idle_timeout, all.heartbeat.idle_timeout),
+                json_ping: speaks_json && json_ping.unwrap_or(all.heartbeat.json_ping),
+                ..all.heartbeat
+            },
         }
     }
 
@@ -141,6 +163,10 @@ impl Mount {
                 let what = format!("only {only} takes it, not {}", app.name);
                 return Err(setting.place.wrong(setting.key, what));
             }
+        }
+        if self.keys.json_ping == Some(true) && app.schema.is_none() {
+            let what = format!("{} does not speak JSON", app.name);
+            return Err(self.found.wrong("json_ping", &what));
         }
         // A parameter of another name would be read as one that is absent.
         let named = app.pattern.find('{').map(|at| &app.pattern[at..]);
@@ -212,10 +238,12 @@ fn clash(mount: &Mount, pattern: &str, error: &InsertError, known: &[(&str, &Mou
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::time::Duration;
 
     use super::*;
     use crate::config::file::read_text;
     use crate::config::settings::Settings;
+    use crate::testing;
 
     fn mounts(text: &str) -> Result<Mounts, String> {
         let mut found = Found::defaults(Settings::KEYS);
@@ -247,6 +275,7 @@ mod tests {
             max_message_size: 5,
             max_fragments: 7,
             deflate: true,
+            heartbeat: testing::HEARTBEAT,
         };
         assert_eq!(mounts[0].limits(all).max_message_size, 5);
         assert_eq!(mounts[1].limits(all).max_message_size, 10);
@@ -254,6 +283,56 @@ mod tests {
         let patterns: Vec<_> = mounts[1].patterns().collect();
         assert_eq!(patterns, ["/b/{client_id}", "/b/"]);
         assert_eq!(mounts[0].patterns().count(), 1);
+    }
+
+    #[test]
+    fn signs_of_life_can_be_those_of_a_mount() {
+        let mounts = mounts(
+            "[[mount]]\npath = \"/a\"\napp = \"echo\"\nping_interval = \"off\"\n\
+             [[mount]]\npath = \"/b\"\napp = \"typed\"\njson_ping = true\nidle_timeout = \"5s\"\n\
+             ping_timeout = \"1s\"\n\
+             [[mount]]\npath = \"/c\"\napp = \"typed\"\n",
+        )
+        .expect("sound");
+        let second = |number| Some(Duration::from_secs(number));
+        let all = Limits {
+            max_message_size: 5,
+            max_fragments: 7,
+            deflate: true,
+            heartbeat: Heartbeat {
+                idle_timeout: second(60),
+                json_ping: true,
+                ..testing::HEARTBEAT
+            },
+        };
+        let heartbeats: Vec<_> = mounts
+            .iter()
+            .map(|mount| mount.limits(all).heartbeat)
+            .collect();
+        let expected = [
+            Heartbeat {
+                ping_interval: None,
+                // It speaks no JSON.
+                json_ping: false,
+                ..all.heartbeat
+            },
+            Heartbeat {
+                idle_timeout: second(5),
+                ping_timeout: second(1),
+                ..all.heartbeat
+            },
+            all.heartbeat,
+        ];
+        assert_eq!(heartbeats, expected);
+    }
+
+    #[test]
+    fn an_app_that_speaks_no_json_sends_no_pings_in_json() {
+        let said = mounts("[[mount]]\npath = \"/a\"\napp = \"echo\"\njson_ping = true\n");
+        assert_eq!(
+            said.expect_err("wrong"),
+            "a.toml:4: json_ping: echo does not speak JSON"
+        );
     }
 
     #[test]

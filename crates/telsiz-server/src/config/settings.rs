@@ -5,15 +5,18 @@ use std::path::PathBuf;
 
 use super::found::Found;
 use super::key::{Flag, keys};
-use super::value::LogFilter;
+use super::value::{LogFilter, NameLength, Period, PeriodOrOff};
 use crate::engine::Storage;
 use crate::failure::Failure;
+use crate::heartbeat::Heartbeat;
 use crate::http::ApiKey;
 use crate::lang::Lang;
 use crate::limits::Limits;
 use crate::listen::Listen;
+use crate::names::{Characters, Naming};
 use crate::origin::NamedOrigin;
-use crate::rate_limit::RateLimit;
+use crate::rate_limit::{HistoryRate, RateLimit};
+use crate::rooms::RoomLimits;
 
 keys! {
     /// What a server is told.
@@ -52,6 +55,38 @@ keys! {
         /// minute), `off`, `reject 20/60s`, `close 20/1s` or `throttle 100ms`. It holds in all apps but
         /// echo, broadcast and relay; a mount may say otherwise
         rate_limit: RateLimit = "on" { placeholder: "LIMIT", live: true },
+        /// The most rooms that a connection to rooms may be in
+        max_rooms_per_connection: Option<NonZeroUsize> { placeholder: "N", example: &["100"] },
+        /// The most connections that may be in a room
+        max_members_per_room: Option<NonZeroUsize> { placeholder: "N", example: &["1000"] },
+        /// The most characters of what rooms and users are called, and of their ids; at most 128
+        max_name_length: NameLength = "128" { placeholder: "N" },
+        /// The characters of that: `any` but control characters, `ascii` (what can be seen of it, and the
+        /// space), or `word` (letters and digits of all scripts, `_`, `-` and `.`)
+        name_characters: Characters = "any" { placeholder: "WHICH" },
+        /// The largest text that may be published in a room, over HTTP too
+        max_publish_size: Option<NonZeroUsize> { placeholder: "BYTES", example: &["4096"] },
+        /// How often a connection to rooms may read the history, such as 20/60s; `off` limits nothing
+        history_rate: HistoryRate = "off" { placeholder: "N/TIME" },
+        /// In rooms of more connections it is not announced who comes, goes or types
+        announce_limit: usize = "500" { placeholder: "N" },
+    }
+
+    section "Signs of life" {
+        /// The time between pings, the first of which is sent at a random moment; `off`: there are none
+        ping_interval: PeriodOrOff = "20s" { placeholder: "TIME" },
+        /// The time in which something has to come from a client that was pinged, else it is dropped with
+        /// 1011; `off`: it never is
+        ping_timeout: PeriodOrOff = "20s" { placeholder: "TIME" },
+        /// The time in which a client has to say something, else it is closed with 1001, at most a quarter
+        /// of that time later; `off`: it never is. Messages say something, those that are pings in JSON
+        /// too; pings of the protocol do not
+        idle_timeout: PeriodOrOff = "off" { placeholder: "TIME" },
+        /// Whether clients of apps that speak JSON are sent `{"type":"ping"}` when they connect and every
+        /// 30 seconds
+        json_ping: bool = "off" { placeholder: "on|off" },
+        /// The time that a client may take to finish closing
+        close_timeout: Period = "10s" { placeholder: "TIME" },
     }
 
     section "Messages" {
@@ -82,6 +117,27 @@ impl Settings {
             max_message_size: self.max_message_size.get(),
             max_fragments: self.max_fragments.get(),
             deflate: self.deflate,
+            heartbeat: Heartbeat {
+                ping_interval: self.ping_interval.0,
+                ping_timeout: self.ping_timeout.0,
+                idle_timeout: self.idle_timeout.0,
+                close_timeout: self.close_timeout.0,
+                json_ping: self.json_ping,
+            },
+        }
+    }
+
+    /// How rooms are limited.
+    pub(crate) fn room_limits(&self) -> RoomLimits {
+        RoomLimits {
+            max_rooms: self.max_rooms_per_connection,
+            max_members: self.max_members_per_room,
+            max_publish_size: self.max_publish_size,
+            history_rate: self.history_rate.0,
+            naming: Naming {
+                max_length: self.max_name_length.0,
+                characters: self.name_characters,
+            },
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::json;
+use telsiz_hub::MAX_NAME;
 use toml::de::DeValue;
 use tracing_subscriber::EnvFilter;
 
@@ -14,8 +15,9 @@ use crate::apps::{APPS, App, NAMES};
 use crate::http::ApiKey;
 use crate::lang::Lang;
 use crate::listen::Listen;
+use crate::names::Characters;
 use crate::origin::NamedOrigin;
-use crate::rate_limit::RateLimit;
+use crate::rate_limit::{HistoryRate, RateLimit};
 
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +159,16 @@ macro_rules! texts {
     )+};
 }
 
-texts!(Listen, NamedOrigin, RateLimit, LogFilter, Pattern, Period);
+texts!(
+    Listen,
+    NamedOrigin,
+    RateLimit,
+    HistoryRate,
+    LogFilter,
+    Pattern,
+    Period,
+    PeriodOrOff
+);
 
 macro_rules! numbers {
     ($($type:ty),+) => {$(
@@ -172,6 +183,40 @@ macro_rules! numbers {
 }
 
 numbers!(NonZeroU32, NonZeroUsize);
+
+impl Value for usize {
+    const FORM: Form = Form::Number(0);
+
+    fn read(texts: &[String]) -> Result<Self, String> {
+        one(texts, || Self::FORM.expected())
+    }
+}
+
+impl Value for NameLength {
+    const FORM: Form = Form::Number(1);
+
+    fn read(texts: &[String]) -> Result<Self, String> {
+        let expected = || format!("expected a whole number from 1 to {MAX_NAME}");
+        let length = one(texts, expected)?;
+        match (1..=MAX_NAME).contains(&length) {
+            true => Ok(Self(length)),
+            false => Err(expected()),
+        }
+    }
+}
+
+impl Value for Characters {
+    const FORM: Form = Form::OneOf(&["any", "ascii", "word"]);
+
+    fn read(texts: &[String]) -> Result<Self, String> {
+        match texts.first().map(String::as_str) {
+            Some("any") => Ok(Self::Any),
+            Some("ascii") => Ok(Self::Ascii),
+            Some("word") => Ok(Self::Word),
+            _ => Err(Self::FORM.expected()),
+        }
+    }
+}
 
 impl Value for bool {
     const FORM: Form = Form::Switch;
@@ -319,6 +364,29 @@ impl FromStr for Period {
     }
 }
 
+/// A time, or never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PeriodOrOff(pub(crate) Option<Duration>);
+
+impl FromStr for PeriodOrOff {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected off or a time of 1ms to 24h, such as 5s or 100ms";
+        match text {
+            "off" => Ok(Self(None)),
+            text => match text.parse() {
+                Ok(Period(time)) => Ok(Self(Some(time))),
+                Err(_) => Err(EXPECTED),
+            },
+        }
+    }
+}
+
+/// How long names may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NameLength(pub(crate) usize);
+
 #[cfg(test)]
 mod tests {
     use toml::de::DeTable;
@@ -391,6 +459,25 @@ mod tests {
                 expected,
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_time_may_be_never() {
+        let times: [PeriodOrOff; 2] = ["off", "5s"].map(|text| text.parse().expect("a time"));
+        assert_eq!(
+            times.map(|PeriodOrOff(time)| time),
+            [None, Some(Duration::from_secs(5))]
+        );
+        for wrong in ["", "0s", "on", "25h"] {
+            assert!(wrong.parse::<PeriodOrOff>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_at_most_as_long_as_any_can_be() {
+        for (text, valid) in [("0", false), ("1", true), ("128", true), ("129", false)] {
+            assert_eq!(NameLength::read(&[text.into()]).is_ok(), valid, "{text}");
         }
     }
 

@@ -233,15 +233,22 @@ pub(super) async fn say(
     Room(room): Room,
     Body(saying): Body<Saying>,
 ) -> Result<Json<Stands>, Denied> {
-    let name = saying.username.as_ref();
-    let name = name.map_or(USERNAME, |UserName(name)| name);
+    let rooms = &http.site.rooms;
+    let name = saying.username.as_ref().map(|UserName(name)| &**name);
+    let named = [("room_id", Some(room.as_str())), ("username", name)].into_iter();
+    let wrong: Vec<_> = named
+        .filter_map(|(field, name)| rooms.check_name(field, name?).err())
+        .collect();
+    if !wrong.is_empty() {
+        return Err(Refused(Refusal::wrong(&wrong, lang)));
+    }
+    let name = name.unwrap_or(USERNAME);
     let draft = Draft {
         user: User::new(CLIENT_ID, name),
         text: saying.message,
         key: saying.idempotency_key.map(|Key(key)| key),
     };
-    let hub = http.site.rooms.hub();
-    let appended = hub
+    let appended = rooms
         .publish(Identity::Http, &room, draft)
         .await
         .map_err(|error| unpublished(error, lang))?;
@@ -274,6 +281,7 @@ fn unread(error: ReadError, lang: Lang) -> Denied {
 fn unpublished(error: PublishError, lang: Lang) -> Denied {
     let status = match error {
         PublishError::Forbidden(_) => StatusCode::FORBIDDEN,
+        PublishError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     let refusal = Refusal::new(status, texts::of_publish_error(&error, lang)).in_lang(lang);
@@ -285,6 +293,8 @@ fn unpublished(error: PublishError, lang: Lang) -> Denied {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use axum::response::IntoResponse;
     use serde_json::{Value, json};
     use telsiz_hub::{Forbidden, Keep, Memory, Retention};
@@ -292,7 +302,9 @@ mod tests {
     use super::*;
     use crate::clock::system_clock;
     use crate::http::asking::{ask, get, post};
-    use crate::rooms::Rooms;
+    use crate::limits_hit::Limit;
+    use crate::names::{Characters, Naming};
+    use crate::rooms::{RoomLimits, Rooms};
     use crate::rules::Site;
     use crate::testing;
 
@@ -350,11 +362,62 @@ mod tests {
         };
         let engine = Memory::new("test", system_clock(), Retention::of_all(keep), 500);
         let site = testing::site();
-        let traffic = site.connections.traffic().clone();
+        let (connections, limits) = (&site.connections, RoomLimits::default());
         Site {
-            rooms: Rooms::new(Arc::new(engine), system_clock(), 1, traffic),
+            rooms: Rooms::new(Arc::new(engine), system_clock(), 1, connections, limits),
             ..site
         }
+    }
+
+    #[tokio::test]
+    async fn a_publication_larger_than_is_allowed_is_refused_with_413() {
+        let site = testing::site_with(RoomLimits {
+            max_publish_size: NonZeroUsize::new(4),
+            ..RoomLimits::default()
+        });
+        for (text, status) in [("abc", 200), ("ğğ", 200), ("ğğ!", 413)] {
+            let body = json!({ "message": text }).to_string();
+            let (answered, told) = say(&site, &body).await;
+            assert_eq!(answered, status, "{text}: {told}");
+            if status == 413 {
+                let detail = "The message is too large: at most 4 bytes";
+                assert_eq!(told["detail"], detail);
+            }
+        }
+        assert_eq!(said(&site, MESSAGES).await.len(), 2);
+        let hit = site.connections.limits_hit().counts();
+        let hit: Vec<_> = hit.filter(|(_, count)| *count > 0).collect();
+        assert_eq!(hit, [(Limit::PublishSize, 1)]);
+    }
+
+    #[tokio::test]
+    async fn names_that_the_server_does_not_allow_are_refused_with_400() {
+        let site = testing::site_with(RoomLimits {
+            naming: Naming {
+                max_length: 3,
+                characters: Characters::Ascii,
+            },
+            ..RoomLimits::default()
+        });
+        for (room, name, fields) in [
+            ("abc", "abc", json!(null)),
+            ("abcd", "abc", json!(["room_id"])),
+            ("a", "ğ", json!(["username"])),
+            ("%C4%9F", "abcd", json!(["room_id", "username"])),
+        ] {
+            let body = json!({ "message": "", "username": name }).to_string();
+            let path = format!("/api/rooms/{room}/messages");
+            let answer = ask(&site, None, post(&path, &body)).await;
+            let errors = answer.json["errors"].as_array();
+            let named =
+                errors.map(|errors| errors.iter().map(|error| error["field"].clone()).collect());
+            assert_eq!(json!(named.map(Value::Array)), fields, "{room} {name}");
+            let status = if fields.is_null() { 200 } else { 400 };
+            assert_eq!(answer.status, status, "{room} {name}");
+        }
+        let hit = site.connections.limits_hit().counts();
+        let hit: Vec<_> = hit.filter(|(_, count)| *count > 0).collect();
+        assert_eq!(hit, [(Limit::Name, 4)]);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::lang::{ByLang, Lang};
+use crate::names::Naming;
 
 /// A field that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub(crate) enum Expected {
     RoomName,
     /// The name or the id of a user.
     UserName,
+    /// A name that the server allows.
+    Name(Naming),
     /// One of these texts.
     OneOf(&'static [&'static str]),
     /// Something that only one app knows, put so that it can stand before "bekleniyordu" and
@@ -74,6 +77,7 @@ impl Expected {
                 tr: "en çok 128 karakterlik, denetim karakteri içermeyen bir metin",
                 en: "a text of at most 128 characters without control characters",
             },
+            Self::Name(naming) => return Cow::Owned(naming.expected(lang)),
             Self::OneOf(choices) => {
                 let choices = choices.join(", ");
                 return Cow::Owned(match lang {

@@ -4,12 +4,15 @@ use std::sync::{Arc, OnceLock};
 
 use telsiz_hub::{AllowAll, Clock, Engine, Hub, HubOptions};
 
+use crate::connections::Connections;
+use crate::limits_hit::{Limit, LimitsHit};
 use crate::traffic::Traffic;
 
 pub(crate) use self::arrival::sit_down;
 pub(crate) use self::asked::{HISTORY_PAGE, Key, Number};
 pub(crate) use self::clients::{Client, Clients};
 pub(crate) use self::dialect::Dialect;
+pub(crate) use self::limits::RoomLimits;
 pub(crate) use self::line::Line;
 pub(crate) use self::outlet::Outlet;
 pub(crate) use self::said::{Chat, History, MemberEntry};
@@ -21,6 +24,7 @@ mod asked;
 mod at_scale;
 mod clients;
 mod dialect;
+mod limits;
 mod line;
 mod outlet;
 mod said;
@@ -47,6 +51,8 @@ struct Inner {
     workers: Box<[OnceLock<Arc<Worker>>]>,
     clients: Clients,
     traffic: Traffic,
+    limits: RoomLimits,
+    limits_hit: LimitsHit,
 }
 
 impl Rooms {
@@ -55,14 +61,22 @@ impl Rooms {
         engine: Arc<dyn Engine>,
         clock: Clock,
         workers: usize,
-        traffic: Traffic,
+        connections: &Connections,
+        limits: RoomLimits,
     ) -> Self {
-        let hub = Hub::new(engine, AllowAll, clock, HubOptions::default());
+        let options = HubOptions {
+            max_members: limits.max_members,
+            max_text: limits.max_publish_size,
+            ..HubOptions::default()
+        };
+        let hub = Hub::new(engine, AllowAll, clock, options);
         Self(Arc::new(Inner {
             hub,
             workers: (0..workers.max(1)).map(|_| OnceLock::new()).collect(),
             clients: Clients::default(),
-            traffic,
+            traffic: connections.traffic().clone(),
+            limits,
+            limits_hit: connections.limits_hit().clone(),
         }))
     }
 
@@ -79,6 +93,16 @@ impl Rooms {
     /// The clients that have an id.
     pub(crate) fn clients(&self) -> &Clients {
         &self.0.clients
+    }
+
+    /// How they are limited.
+    pub(crate) fn limits(&self) -> &RoomLimits {
+        &self.0.limits
+    }
+
+    /// Counts that somebody hit `limit`.
+    pub(crate) fn hit(&self, limit: Limit) {
+        self.0.limits_hit.count(limit);
     }
 
     /// The worker of the thread with this number, on which this must be called.

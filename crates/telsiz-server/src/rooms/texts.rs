@@ -32,6 +32,13 @@ pub(crate) fn of_publish_error(error: &PublishError, lang: Lang) -> Cow<'static,
     let text = match error {
         PublishError::Forbidden(_) => FORBIDDEN,
         PublishError::Busy => BUSY,
+        PublishError::TooLarge { max } => {
+            return match lang {
+                Lang::Tr => format!("Mesaj çok büyük: en çok {max} bayt"),
+                Lang::En => format!("The message is too large: at most {max} bytes"),
+            }
+            .into();
+        }
         _ => NOT_STORED,
     };
     text.of(lang).into()
@@ -41,6 +48,13 @@ pub(crate) fn of_publish_error(error: &PublishError, lang: Lang) -> Cow<'static,
 pub(crate) fn of_read_error(error: &ReadError, lang: Lang) -> Cow<'static, str> {
     let text = match error {
         ReadError::Forbidden(_) => FORBIDDEN,
+        ReadError::Full { max } => {
+            return match lang {
+                Lang::Tr => format!("Oda dolu: en çok {max} bağlantı olabilir"),
+                Lang::En => format!("The room is full: at most {max} connections may be in it"),
+            }
+            .into();
+        }
         _ => NOT_READ,
     };
     text.of(lang).into()

@@ -103,6 +103,24 @@ impl Server {
         Client(connect.await.expect("a connection"))
     }
 
+    /// Connects to `path` through something else that listens there.
+    pub(crate) async fn open_through(&self, address: SocketAddr, path: &str) -> Client {
+        Client(
+            telsiz::connect(format!("ws://{address}{path}"))
+                .await
+                .expect("a connection"),
+        )
+    }
+
+    /// How often clients hit a limit.
+    pub(crate) fn limits_hit(&self, limit: &str) -> u64 {
+        let metrics = self.get("/metrics").body;
+        let start = format!("telsiz_limits_hit_total{{limit=\"{limit}\"}} ");
+        let mut values = metrics.lines().filter_map(|line| line.strip_prefix(&start));
+        let value = values.next().expect("a figure");
+        value.parse().expect("a number")
+    }
+
     /// Connects to `path` without a library: dropped, it is lost without a Close frame.
     pub(crate) fn open_bare(&self, path: &str) -> TcpStream {
         self.ask_to_upgrade(path, &[])

@@ -15,8 +15,8 @@ use crate::connections::Counted;
 use crate::conversation::Conversation;
 use crate::json::{Heard, Object, sentence};
 use crate::lang::{ByLang, Lang};
-use crate::limits::ANNOUNCE_LIMIT;
 use crate::rate::Rate;
+use crate::rooms::Rooms;
 use crate::rules::Rules;
 
 mod messages;
@@ -41,12 +41,15 @@ const NICK: usize = 20;
 const TEXT: usize = 500;
 
 /// The room of a mount.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Lobby {
     audience: Arc<Audience<()>>,
     /// Locked while somebody comes or goes, so that the others hear that in the order in which nicks
     /// are taken and given back.
     nicks: Mutex<HashSet<Arc<str>>>,
+    announce_limit: usize,
+    /// Of which the nicks are too.
+    rooms: Rooms,
 }
 
 /// Somebody in the lobby, until this is dropped: then the others are told.
@@ -69,7 +72,9 @@ fn mount(mounting: Mounting<'_>) -> Mounting<'_> {
     let rules = site.rules(Rate::DEFAULT, error_fields);
     let lobby = Arc::new(Lobby {
         audience: Arc::new(Audience::counted_by(site.connections.traffic())),
-        ..Lobby::default()
+        nicks: Mutex::default(),
+        announce_limit: site.announce_limit,
+        rooms: site.rooms.clone(),
     });
     mounting.handle(move |upgrade, counted| {
         let lang = site.lang_of(&upgrade);
@@ -194,7 +199,14 @@ impl Lobby {
                 frame: close::INVALID_NICK,
             });
         }
-        let nick: Arc<str> = match cut(nick, NICK) {
+        let nick = cut(nick, NICK);
+        if let Err(wrong) = self.rooms.check_name("nick", nick) {
+            return Err(TurnedAway {
+                said: wrong.sentence(lang),
+                frame: close::INVALID_NICK,
+            });
+        }
+        let nick: Arc<str> = match nick {
             "" => texts::NOBODY.into(),
             nick => nick.into(),
         };
@@ -216,7 +228,7 @@ impl Lobby {
             text: "",
         };
         let member = self.audience.join(());
-        let others = (nicks.len() <= ANNOUNCE_LIMIT).then(|| Prepared::new(join.to_json()));
+        let others = (nicks.len() <= self.announce_limit).then(|| Prepared::new(join.to_json()));
         member.open_with(sender, Prepared::new(info.to_json()), others.as_ref());
         drop(nicks);
         Ok(Guest {
@@ -247,7 +259,7 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         let mut nicks = self.lobby.lock();
-        if nicks.len() <= ANNOUNCE_LIMIT {
+        if nicks.len() <= self.lobby.announce_limit {
             let leave = FromServer::Leave {
                 nick: &self.nick,
                 text: "",

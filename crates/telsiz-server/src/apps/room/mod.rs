@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use telsiz::{Error, Upgrade};
 use telsiz_hub::{
-    Appended, Draft, Hub, Identity, Member, PublishError, ReadError, RoomName, Seat, User,
+    Appended, Draft, Hub, Identity, Joining, Member, PublishError, ReadError, RoomName, Seat, User,
 };
 
 use self::messages::{FromClient, FromServer};
@@ -52,17 +52,9 @@ async fn serve(
     rules: Arc<Rules>,
     _counted: Counted,
 ) -> Result<(), Error> {
-    let asked = match Asked::read(&upgrade) {
-        Ok(asked) => asked,
-        Err(wrong) => {
-            Box::pin(site.turn_away(upgrade, &wrong)).await;
-            return Ok(());
-        }
-    };
-    let (worker, lang) = (upgrade.worker(), site.lang_of(&upgrade));
-    let mut conversation = Conversation::open(upgrade, rules, lang).await?;
-    let guest = Guest::new(asked, site.rooms.clone(), &conversation);
-    let Some(_seat) = Box::pin(guest.join(worker, &conversation)).await? else {
+    // In a box: who is in keeps no room for it.
+    let Some((mut conversation, guest, _seat)) = Box::pin(enter(upgrade, &site, rules)).await?
+    else {
         return Ok(());
     };
     while let Some(text) = conversation.next().await? {
@@ -73,12 +65,62 @@ async fn serve(
     Ok(())
 }
 
+/// Lets somebody into a room; nobody if that is not to be. Whether there is a place for it is known
+/// before its handshake is answered.
+async fn enter(
+    upgrade: Upgrade,
+    site: &Site,
+    rules: Arc<Rules>,
+) -> Result<Option<(Conversation, Guest, Seat<Outlet>)>, Error> {
+    let rooms = &site.rooms;
+    let Asked { room, user } = match Asked::read(&upgrade, rooms) {
+        Ok(asked) => asked,
+        Err(wrong) => {
+            site.turn_away(upgrade, &wrong).await;
+            return Ok(None);
+        }
+    };
+    let lang = site.lang_of(&upgrade);
+    let worker = rooms.worker(upgrade.worker());
+    let member = rooms.hub().new_member(user);
+    let joining = match rooms.join(&worker, &room, &member, None).await {
+        Err(error @ ReadError::Full { .. }) => {
+            let why = |lang| texts::of_read_error(&error, lang);
+            site.put_off(upgrade, why, close::ROOM_FULL).await;
+            return Ok(None);
+        }
+        joining => joining,
+    };
+    let conversation = Conversation::open(upgrade, rules, lang).await?;
+    let joining = match joining {
+        Ok(joining) => joining,
+        Err(error) => {
+            conversation.close(match error {
+                ReadError::Forbidden(_) => close::FORBIDDEN,
+                _ => close::NO_ENGINE,
+            });
+            return Ok(None);
+        }
+    };
+    let line = Line::new(conversation.sender(), &messages::DIALECT, lang);
+    let guest = Guest {
+        room,
+        member,
+        line,
+        rooms: rooms.clone(),
+    };
+    let seat = guest.sit_down(joining, &conversation).await?;
+    Ok(seat.map(|seat| (conversation, guest, seat)))
+}
+
 impl Asked {
-    fn read(upgrade: &Upgrade) -> Result<Self, Vec<WrongField>> {
+    fn read(upgrade: &Upgrade, rooms: &Rooms) -> Result<Self, Vec<WrongField>> {
         let mut wrong = Vec::new();
         let mut read = |field| {
             let checked = match upgrade.query_param(field) {
-                Some(value) => names::check_user(field, &value).map(|()| value),
+                Some(value) => names::check_user(field, &value)
+                    .and_then(|()| rooms.check_name(field, &value))
+                    .map(|()| value),
                 None => {
                     let expected = Expected::UserName;
                     Err(WrongField { field, expected })
@@ -91,7 +133,11 @@ impl Asked {
         };
         let (id, name) = (read("user_id"), read("username"));
         let room = upgrade.param("room_id").unwrap_or(DEFAULT_ROOM);
-        match names::room("room_id", room) {
+        let room = names::room("room_id", room).and_then(|room| {
+            let checked = rooms.check_name("room_id", room.as_str());
+            checked.map(|()| room)
+        });
+        match room {
             Ok(room) if wrong.is_empty() => Ok(Self {
                 room,
                 user: User::new(&id, &name),
@@ -114,21 +160,6 @@ struct Guest {
 }
 
 impl Guest {
-    fn new(asked: Asked, rooms: Rooms, conversation: &Conversation) -> Self {
-        let member = rooms.hub().new_member(asked.user);
-        let line = Line::new(
-            conversation.sender(),
-            &messages::DIALECT,
-            conversation.lang(),
-        );
-        Self {
-            room: asked.room,
-            member,
-            line,
-            rooms,
-        }
-    }
-
     fn hub(&self) -> &Hub {
         self.rooms.hub()
     }
@@ -137,23 +168,12 @@ impl Guest {
         Identity::Client(&self.member.user)
     }
 
-    /// Joins; nobody if that is not to be.
-    async fn join(
+    /// Takes its seat; there is none if that is not to be.
+    async fn sit_down(
         &self,
-        worker: usize,
+        joining: Joining<Outlet>,
         conversation: &Conversation,
     ) -> Result<Option<Seat<Outlet>>, Error> {
-        let worker = self.rooms.worker(worker);
-        let joining = match worker.join(&self.room, &self.member, None).await {
-            Ok(joining) => joining,
-            Err(error) => {
-                conversation.close(match error {
-                    ReadError::Forbidden(_) => close::FORBIDDEN,
-                    _ => close::NO_ENGINE,
-                });
-                return Ok(None);
-            }
-        };
         let now = self.hub().clock().now();
         let joined = FromServer::joined(&self.room, &self.member, now, conversation.lang());
         conversation.reply(write(&joined)).await?;
@@ -202,6 +222,6 @@ impl Guest {
             text,
             key: None,
         };
-        self.hub().publish(self.identity(), &self.room, draft).await
+        self.rooms.publish(self.identity(), &self.room, draft).await
     }
 }

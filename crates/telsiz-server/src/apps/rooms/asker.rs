@@ -68,6 +68,7 @@ impl Asker<'_> {
             request: self.request(),
             code: gave_id.then(|| refused.code()),
             message: refused.message(self.lang()),
+            retry_after: refused.retry_after(),
         };
         self.say(error).await
     }

@@ -1,7 +1,9 @@
 //! A connection and the rooms that it is in.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Instant;
 
 use telsiz::Error;
 use telsiz_hub::{Draft, Hub, Identity, Member, Position, ReadError, RoomName, Status, User};
@@ -14,6 +16,8 @@ use super::request::RequestId;
 use super::texts;
 use crate::conversation::Conversation;
 use crate::json::{Field, Heard, NotBlank, RoomName as Room, TextOrEmpty, WrongField};
+use crate::limits_hit::Limit;
+use crate::rate::{Limiter, Verdict};
 use crate::rooms::{
     Client, HISTORY_PAGE, History, Key, LIST, Line, MemberEntry, Number, Rooms, Seats, Worker,
     sit_down,
@@ -34,6 +38,8 @@ pub(super) struct Guest {
     line: Line,
     seats: Seats,
     client: Client,
+    /// Of what it reads of the history.
+    history: Limiter,
 }
 
 impl Guest {
@@ -51,6 +57,7 @@ impl Guest {
             ),
             line: Line::new(sender, &DIALECT, conversation.lang()).answered(&member.user),
             seats: Seats::default(),
+            history: Limiter::default(),
             member,
             rooms,
         }
@@ -136,7 +143,11 @@ impl Guest {
         let was_there = seat.is_some();
         let joining = match seat {
             Some(seat) => seat.rejoin(since).await?,
-            None => self.worker.join(room, &self.member, since).await?,
+            None => {
+                self.check_joining(room)?;
+                let Self { worker, member, .. } = self;
+                self.rooms.join(worker, room, member, since).await?
+            }
         };
         let line = texts::you_joined(asker.lang(), room.as_str());
         self.tell(room, line, asker).await?;
@@ -167,6 +178,19 @@ impl Guest {
         Ok(())
     }
 
+    /// Whether it may be in one more room, and in one of this name.
+    fn check_joining(&self, room: &RoomName) -> Result<(), Refused> {
+        let named = self.rooms.check_name("room_id", room.as_str());
+        named.map_err(|wrong| vec![wrong])?;
+        match self.rooms.limits().max_rooms.map(NonZeroUsize::get) {
+            Some(max) if self.seats.rooms().count() >= max => {
+                self.rooms.hit(Limit::Rooms);
+                Err(Refused::TooManyRooms { max })
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn leave(&mut self, room: &RoomName, asker: &Asker<'_>) -> Done {
         let seat = self.seats.take(room).ok_or(Refused::NotMember)?;
         drop(seat);
@@ -189,7 +213,7 @@ impl Guest {
             key: key.map(|Key(key)| key),
         };
         let publishing = self.line.publishing();
-        let appended = self.hub().publish(self.identity(), room, draft).await?;
+        let appended = self.rooms.publish(self.identity(), room, draft).await?;
         drop(publishing);
         let Some(id) = &asker.id else {
             return Ok(());
@@ -276,13 +300,18 @@ impl Guest {
     }
 
     async fn history(
-        &self,
+        &mut self,
         room: &RoomName,
         page: usize,
         per_page: usize,
         asker: &Asker<'_>,
     ) -> Done {
         self.require_seat(room)?;
+        let rate = self.rooms.limits().history_rate;
+        if let Verdict::Reject { retry_after } = self.history.judge(rate, Instant::now()) {
+            self.rooms.hit(Limit::HistoryRate);
+            return Err(Refused::HistoryTooOften { retry_after }.into());
+        }
         let hub = self.hub();
         let found = hub.history(self.identity(), room, page, per_page).await?;
         let history = FromServer::MessageHistory {

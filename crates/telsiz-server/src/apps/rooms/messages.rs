@@ -189,6 +189,9 @@ pub(super) enum FromServer<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         code: Option<Code>,
         message: Cow<'a, str>,
+        /// After so many seconds it may be asked again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u64>,
     },
 }
 
@@ -273,6 +276,7 @@ pub(super) fn error_fields(text: &str) -> Map<String, Value> {
         request: Request::default(),
         code: None,
         message: text.into(),
+        retry_after: None,
     };
     match serde_json::to_value(error) {
         Ok(Value::Object(fields)) => fields,

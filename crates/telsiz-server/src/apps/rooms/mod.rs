@@ -13,6 +13,7 @@ use crate::json::{Schema, WrongField};
 use crate::lang::ByLang;
 use crate::names;
 use crate::rate::Rate;
+use crate::rooms::Rooms;
 use crate::rules::{Rules, Site};
 
 mod asker;
@@ -50,7 +51,7 @@ async fn serve(
     rules: Arc<Rules>,
     _counted: Counted,
 ) -> Result<(), Error> {
-    let who = match Who::read(&upgrade) {
+    let who = match Who::read(&upgrade, &site.rooms) {
         Ok(who) => who,
         Err(wrong) => {
             Box::pin(site.turn_away(upgrade, &wrong)).await;
@@ -78,24 +79,24 @@ struct Who {
 }
 
 impl Who {
-    fn read(upgrade: &Upgrade) -> Result<Self, Vec<WrongField>> {
-        let id = match upgrade.param("client_id") {
-            None | Some("" | "undefined") => uuid::Uuid::new_v4().to_string(),
-            Some(id) => id.to_owned(),
-        };
+    fn read(upgrade: &Upgrade, rooms: &Rooms) -> Result<Self, Vec<WrongField>> {
+        let id = upgrade.param("client_id");
+        let id = id.filter(|id| !["", "undefined"].contains(id));
         let name = upgrade.query_param("username");
         let name = name.filter(|name| !name.is_empty());
+        // What the server calls them needs no check.
+        let given = [("client_id", id), ("username", name.as_deref())];
+        let check = |(field, name): (_, Option<&str>)| {
+            let name = name?;
+            let checked = names::check_user(field, name);
+            checked.and_then(|()| rooms.check_name(field, name)).err()
+        };
+        let wrong: Vec<_> = given.into_iter().filter_map(check).collect();
+        let id = id.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
         let name = name.unwrap_or_else(|| {
             let short: String = id.chars().take(8).collect();
             format!("User-{short}")
         });
-        let wrong: Vec<_> = [
-            names::check_user("client_id", &id),
-            names::check_user("username", &name),
-        ]
-        .into_iter()
-        .filter_map(Result::err)
-        .collect();
         match wrong.is_empty() {
             true => Ok(Self {
                 id,

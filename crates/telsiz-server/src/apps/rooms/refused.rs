@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use telsiz_hub::{EngineError, Forbidden, PublishError, ReadError};
 
-use super::texts::{NO_JSON, NOT_MEMBER};
+use super::texts::{NO_JSON, NOT_MEMBER, history_too_often, too_many_rooms};
 use crate::json::{Expected, WrongField, sentence};
 use crate::lang::Lang;
 use crate::rooms::texts;
@@ -22,6 +22,10 @@ pub(super) enum Refused {
     Wrong(Vec<WrongField>),
     /// It needs a member of the room.
     NotMember,
+    /// The connection is in so many rooms that it may be in no other.
+    TooManyRooms { max: usize },
+    /// The history was read too often.
+    HistoryTooOften { retry_after: u64 },
     /// It was not published.
     Unpublished(PublishError),
     /// Something else was not allowed, or the engine is to blame.
@@ -59,8 +63,20 @@ impl Refused {
             Self::NotMember => Code::NotMember,
             Self::Unpublished(PublishError::Forbidden(_))
             | Self::Unread(ReadError::Forbidden(_)) => Code::Forbidden,
+            Self::TooManyRooms { .. }
+            | Self::HistoryTooOften { .. }
+            | Self::Unpublished(PublishError::TooLarge { .. })
+            | Self::Unread(ReadError::Full { .. }) => Code::Limit,
             Self::Unpublished(PublishError::Busy) => Code::Busy,
             Self::Unpublished(_) | Self::Unread(_) => Code::Internal,
+        }
+    }
+
+    /// After how many seconds it may be asked again, if that is known.
+    pub(super) fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::HistoryTooOften { retry_after } => Some(*retry_after),
+            _ => None,
         }
     }
 
@@ -74,6 +90,8 @@ impl Refused {
             }
             Self::Wrong(wrong) => sentence(wrong, lang).into(),
             Self::NotMember => NOT_MEMBER.of(lang).into(),
+            Self::TooManyRooms { max } => too_many_rooms(lang, *max).into(),
+            Self::HistoryTooOften { retry_after } => history_too_often(lang, *retry_after).into(),
             Self::Unpublished(error) => texts::of_publish_error(error, lang),
             Self::Unread(error) => texts::of_read_error(error, lang),
         }
@@ -129,6 +147,10 @@ mod tests {
             (Refused::NotMember, Code::NotMember),
             (Forbidden.into(), Code::Forbidden),
             (PublishError::Forbidden(Forbidden).into(), Code::Forbidden),
+            (Refused::TooManyRooms { max: 1 }, Code::Limit),
+            (Refused::HistoryTooOften { retry_after: 1 }, Code::Limit),
+            (ReadError::Full { max: 1 }.into(), Code::Limit),
+            (PublishError::TooLarge { max: 1 }.into(), Code::Limit),
             (PublishError::Busy.into(), Code::Busy),
             (EngineError::Closed.into(), Code::Internal),
             (

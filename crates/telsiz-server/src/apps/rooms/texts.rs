@@ -41,3 +41,21 @@ pub(super) fn left(lang: Lang, name: &str) -> String {
         Lang::En => format!("{name} left the room"),
     }
 }
+
+pub(super) fn too_many_rooms(lang: Lang, max: usize) -> String {
+    match lang {
+        Lang::Tr => format!("En çok {max} odada olabilirsiniz"),
+        Lang::En => format!("You may be in at most {max} rooms"),
+    }
+}
+
+pub(super) fn history_too_often(lang: Lang, retry_after: u64) -> String {
+    match lang {
+        Lang::Tr => {
+            format!("Geçmişi çok sık istediniz; {retry_after} saniye sonra yeniden deneyin")
+        }
+        Lang::En => {
+            format!("You asked for the history too often; try again in {retry_after} seconds")
+        }
+    }
+}
