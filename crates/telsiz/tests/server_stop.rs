@@ -203,10 +203,64 @@ async fn a_client_that_does_not_answer_is_awaited_for_the_drain_timeout() {
         .await;
         let mut peer = Raw::open(&server, "/").await;
         let start = Instant::now();
-        server.stopper.stop();
+        let stopper = server.stopper.clone();
+        stopper.stop();
         assert_eq!(soon(peer.frame()).await, Frame::close(1001, ""));
         server.ended().await;
         assert!(start.elapsed() >= limit);
+        assert_eq!(stopper.cut_off(), 1);
+    }
+}
+
+#[tokio::test]
+async fn workers_wait_for_their_clients_at_the_same_time() {
+    let limit = Duration::from_secs(2);
+    let server = Running::start(|serve| {
+        let serve = serve.workers(4).drain_timeout(limit).close_timeout(LONG);
+        serve.fallback(echo)
+    })
+    .await;
+    let mut peers = Vec::new();
+    for _ in 0..4 {
+        peers.push(Raw::open(&server, "/").await);
+    }
+    let (start, stopper) = (Instant::now(), server.stopper.clone());
+    stopper.stop();
+    server.ended().await;
+    assert!(start.elapsed() < 2 * limit, "{:?}", start.elapsed());
+    assert_eq!(stopper.cut_off(), 4);
+}
+
+#[tokio::test]
+async fn while_connections_are_told_one_by_one_nobody_else_gets_in_and_http_is_served() {
+    for workers in [0, 1] {
+        let server = Running::start(|serve| {
+            let serve = serve.workers(workers).drain_timeout(LONG);
+            serve.stop_window(LONG).route("/ws", echo).http(hello)
+        })
+        .await;
+        let mut first = server.connect("/ws").await;
+        let mut last = server.connect("/ws").await;
+        assert!(!server.stopper.is_stopping());
+        server.stopper.stop_with(CloseCode::RESTART);
+        assert!(server.stopper.is_stopping());
+        assert_eq!(soon(first.recv()).await.unwrap(), None);
+        assert_eq!(first.close_code(), Some(CloseCode::RESTART));
+
+        let refused = soon(server.client("/ws").into_future()).await;
+        let Err(ConnectError::Rejected(response)) = refused else {
+            panic!("it has to be refused");
+        };
+        assert_eq!(response.status(), 503);
+        drop(tcp_that_served_http(&server).await);
+        soon(last.send("still here")).await.unwrap();
+        assert_eq!(soon(last.recv()).await.unwrap(), Some("still here".into()));
+
+        // Nobody is left to be told.
+        soon(last.close(CloseCode::NORMAL)).await;
+        let stopper = server.stopper.clone();
+        server.ended().await;
+        assert_eq!(stopper.cut_off(), 0);
     }
 }
 

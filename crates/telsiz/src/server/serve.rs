@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::accept::Site;
 use super::http_side::{HttpService, service};
-use super::registry::Registry;
+use super::registry::{Registry, all_emptied, tell_one_by_one};
 use super::router::{RouteError, Router, handler};
 use super::tasks::Tasks;
 use super::upgrade::{Finished, Upgrade};
@@ -63,6 +64,7 @@ pub fn serve(listener: TcpListener) -> Serve {
         tls: None,
         options: Options::default(),
         workers: 0,
+        window: Duration::ZERO,
         drain: DRAIN,
         _ended: stopper.token.clone().drop_guard(),
         stopper,
@@ -80,6 +82,7 @@ pub struct Serve {
     tls: Option<ServerTls>,
     options: Options,
     workers: usize,
+    window: Duration,
     drain: Duration,
     stopper: Stopper,
     /// However it ends, and if it is never run, nobody waits for it any more.
@@ -161,7 +164,18 @@ impl Serve {
         self
     }
 
-    /// How long a stop waits for the connections to close; 10 s by default.
+    /// Over how long a stop spreads the closing of the connections, evenly, so that their clients do
+    /// not all come back at the same moment; by default they are told at once.
+    ///
+    /// Until the last one is told the server listens: HTTP is served, and upgrades are refused with
+    /// 503.
+    pub fn stop_window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// How long a stop waits for the connections to close, from when the last one was told; 10 s
+    /// by default. Those that did not are cut off: see [`Stopper::cut_off`].
     pub fn drain_timeout(mut self, limit: Duration) -> Self {
         self.drain = limit;
         self
@@ -208,20 +222,36 @@ impl Serve {
         let workers: Vec<Worker> = match self.workers {
             0 | 1 => vec![Worker::here(site(0, &runtime::Handle::current())?)],
             count => (0..count)
-                .map(|number| Worker::start(number, site, self.drain))
+                .map(|number| Worker::start(number, site, self.drain, &self.stopper))
                 .collect::<io::Result<_>>()?,
         };
         tokio::select! {
             () = accept_all(&self.listener, &workers) => {}
             () = self.stopper.token.cancelled() => {}
         }
-        drop(self.listener);
         let frame = self.stopper.frame();
+        let registries: Vec<_> = workers
+            .iter()
+            .map(|worker| &*worker.site.registry)
+            .collect();
+        for registry in &registries {
+            registry.begin_stop(frame.clone());
+        }
+        tokio::select! {
+            () = accept_all(&self.listener, &workers) => {}
+            () = tell_one_by_one(&registries, self.window) => {}
+            () = all_emptied(&registries) => {}
+        }
+        drop(self.listener);
         for worker in &workers {
             worker.site.stop(frame.clone());
         }
-        for worker in workers {
-            worker.finish(self.drain).await;
+        // All of them at the same time: the first must not use up the time of the others.
+        let finishing = workers
+            .into_iter()
+            .map(|worker| worker.finish(self.drain, &self.stopper));
+        for finishing in finishing.collect::<Vec<_>>() {
+            finishing.await;
         }
         Ok(())
     }
@@ -244,12 +274,18 @@ impl fmt::Debug for Serve {
     }
 }
 
-/// Stops a server: no new connections; every open one is closed with a code and
-/// awaited, at most for the drain time-out.
+/// Stops a server: no new connections; every open one is closed with a code, and
+/// awaited at most for the drain time-out. What is asked first counts.
 #[derive(Clone, Debug, Default)]
 pub struct Stopper {
     token: CancellationToken,
-    frame: Arc<OnceLock<CloseFrame>>,
+    stop: Arc<Stop>,
+}
+
+#[derive(Debug, Default)]
+struct Stop {
+    frame: OnceLock<CloseFrame>,
+    cut_off: AtomicUsize,
 }
 
 impl Stopper {
@@ -260,13 +296,32 @@ impl Stopper {
 
     /// Stops it; connections are closed with `frame`.
     pub fn stop_with(&self, frame: impl Into<CloseFrame>) {
-        let _ = self.frame.set(frame.into());
+        let _ = self.stop.frame.set(frame.into());
         self.token.cancel();
+    }
+
+    /// Whether the server stops, or has ended: WebSockets are no longer opened.
+    pub fn is_stopping(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    /// How many connections a stop did not wait for, because they did not close within the drain
+    /// time-out. Known when the server has ended.
+    pub fn cut_off(&self) -> usize {
+        self.stop.cut_off.load(Ordering::Relaxed)
     }
 
     fn frame(&self) -> CloseFrame {
         let default = || CloseCode::GOING_AWAY.into();
-        self.frame.get_or_init(default).clone()
+        self.stop.frame.get_or_init(default).clone()
+    }
+
+    /// Waits until the connections of a worker are gone, at most so long.
+    async fn drained(&self, registry: &Registry, limit: Duration) {
+        if timeout(limit, registry.emptied()).await.is_err() {
+            let left = registry.len();
+            self.stop.cut_off.fetch_add(left, Ordering::Relaxed);
+        }
     }
 }
 
@@ -293,7 +348,9 @@ impl Worker {
         number: usize,
         site: impl Fn(usize, &runtime::Handle) -> io::Result<Arc<Site>>,
         drain: Duration,
+        stopper: &Stopper,
     ) -> io::Result<Self> {
+        let stopper = stopper.clone();
         let (accepting, accepted) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let runtime = runtime::Builder::new_current_thread()
@@ -307,7 +364,7 @@ impl Worker {
                 runtime.block_on(async {
                     tokio::spawn(registry.clone().keep_time());
                     let _ = accepted.await;
-                    let _ = timeout(drain, registry.emptied()).await;
+                    stopper.drained(&registry, drain).await;
                 });
                 // Connections that did not close in time are dropped with the runtime.
                 drop(runtime);
@@ -326,14 +383,16 @@ impl Worker {
         self.site.tasks.serve(tcp, serve)
     }
 
-    async fn finish(mut self, drain: Duration) {
-        match self.thread.take() {
-            None => {
-                let _ = timeout(drain, self.site.registry.emptied()).await;
-            }
-            Some(Thread { accepting, ended }) => {
-                drop(accepting);
-                let _ = ended.await;
+    /// No more connections come: its thread ends when the last is gone, or the time is over.
+    fn finish(mut self, drain: Duration, stopper: &Stopper) -> impl Future<Output = ()> {
+        let ended = self.thread.take().map(|Thread { accepting, ended }| {
+            drop(accepting);
+            ended
+        });
+        async move {
+            match ended {
+                None => stopper.drained(&self.site.registry, drain).await,
+                Some(ended) => drop(ended.await),
             }
         }
     }

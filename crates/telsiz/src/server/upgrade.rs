@@ -182,7 +182,7 @@ impl Upgrade {
 impl Inner {
     async fn accept(self: Box<Self>) -> Result<WebSocket, Error> {
         let inner = *self;
-        if inner.lease.stop().is_some() {
+        if inner.lease.is_stopping() {
             inner.responder.refuse(stopping()).await;
             return Err(Error::Closed);
         }
