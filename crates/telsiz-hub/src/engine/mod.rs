@@ -96,8 +96,12 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Why not.
     fn ready(&self) -> Result<(), EngineError>;
 
-    /// Writes what is still to be written and stops. Later calls fail with
+    /// Writes what is still to be written and stops, however long that takes. Later calls fail with
     /// [`EngineError::Closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future only ends the waiting: it stops all the same.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 

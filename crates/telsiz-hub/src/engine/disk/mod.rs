@@ -42,7 +42,7 @@ mod reader;
 mod tables;
 mod writer;
 
-/// How long `close` waits for the disk at most.
+/// How long `close` waits for the disk where it can only block.
 const CLOSE: Duration = Duration::from_secs(10);
 
 /// How long dropping waits for the thread that writes, so that the directory is free then.
@@ -314,7 +314,7 @@ impl Engine for Disk {
         let shared = self.shared.clone();
         let (done, ended) = oneshot::channel();
         let wait = move || {
-            shared.wait(CLOSE);
+            shared.wait(Duration::MAX);
             let _ = done.send(());
         };
         let waiter = thread::Builder::new().spawn(wait);
