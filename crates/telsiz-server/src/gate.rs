@@ -17,6 +17,11 @@ const BEARER: &str = "bearer.";
 impl Site {
     /// Lets an upgrade in, or tells how to refuse it.
     pub(crate) fn admit(&self, upgrade: Upgrade) -> Result<Upgrade, (Upgrade, Refusal)> {
+        // Not even ours are accepted and closed with 1012: after a 503 a balancer asks another server,
+        // and a client waits longer each time.
+        if let Some(refusal) = self.stopping.refusal(self.http_lang(upgrade.headers())) {
+            return Err((upgrade, refusal));
+        }
         if let Some(origin) = self.origins.foreign(upgrade.headers()) {
             let lang = self.http_lang(upgrade.headers());
             let refusal = foreign(origin, upgrade.path(), lang);

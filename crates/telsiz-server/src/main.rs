@@ -38,7 +38,9 @@ mod reload;
 mod rooms;
 mod rules;
 mod serve;
+mod service;
 mod signals;
+mod stop;
 #[cfg(test)]
 mod testing;
 mod timestamp;

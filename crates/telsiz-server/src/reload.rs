@@ -12,6 +12,7 @@ use crate::live::Live;
 use crate::rate_limit::MountRate;
 use crate::rules::Site;
 use crate::serve;
+use crate::service;
 use crate::signals::Hangups;
 
 /// A running server, as far as it can be told something.
@@ -42,10 +43,12 @@ impl Running {
     pub(crate) async fn reload_on(mut self, mut hangups: Hangups) {
         loop {
             hangups.next().await;
+            service::tell_reloading();
             match self.reload() {
                 Ok(said) => tracing::info!("{said}"),
                 Err(failure) => tracing::error!("the configuration stays as it is: {failure}"),
             }
+            service::tell_ready();
         }
     }
 

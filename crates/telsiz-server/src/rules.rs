@@ -15,6 +15,7 @@ use crate::origin::Origins;
 use crate::rate::Rate;
 use crate::rate_limit::MountRate;
 use crate::rooms::Rooms;
+use crate::stop::Stopping;
 use crate::traffic::Traffic;
 
 /// What all apps of a server share.
@@ -35,6 +36,8 @@ pub(crate) struct Site {
     /// In rooms of more connections it is not announced who comes and goes: that would be most of what
     /// is said.
     pub(crate) announce_limit: usize,
+    /// Whether it stops.
+    pub(crate) stopping: Stopping,
 }
 
 /// Puts what an error says into the fields that errors of an app have. Of an app without such there

@@ -3,10 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::{fs, process, thread};
+use std::{fs, thread};
 
-use telsiz::{CloseCode, ServerTls, Stopper};
-use tokio::net::TcpListener;
+use telsiz::ServerTls;
 use tower::ServiceExt;
 
 use crate::apps::{Mounting, Relay, nothing_elsewhere};
@@ -25,14 +24,19 @@ use crate::rate_limit::MountRate;
 use crate::reload::Running;
 use crate::rooms::Rooms;
 use crate::rules::{Site, plain_too_large};
+use crate::service;
 use crate::signals::{Hangups, Signals};
+use crate::stop::{Stopping, stop_on, tell_cut_off};
 
 /// Serves until it is stopped.
 pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
     let settings = &config.settings;
     let tls = tls(&config)?;
     let signals = Signals::catch().map_err(|error| failed("cannot wait for signals", error))?;
-    let listener = settings.listen.bind().await?;
+    let listener = match service::listener()? {
+        Some(listener) => listener,
+        None => settings.listen.bind().await?,
+    };
     let address = listener
         .local_addr()
         .map_err(|error| failed("cannot tell the address", error))?;
@@ -47,6 +51,11 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
     };
     let banner = banner.to_string();
 
+    let bounds = settings.stop_bounds();
+    let serve = telsiz::serve(listener)
+        .stop_window(bounds.window)
+        .drain_timeout(bounds.drain());
+    let stopper = serve.stopper();
     let connections = Connections::default();
     let rooms = Rooms::new(
         engine.clone(),
@@ -67,8 +76,9 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
         connections,
         rooms,
         announce_limit: settings.announce_limit,
+        stopping: Stopping::of(stopper.clone(), bounds),
     });
-    let (mut serve, relays, rates) = mount(listener, &site, &config);
+    let (mut serve, relays, rates) = mount(serve, &site, &config);
     if let Some(tls) = tls.clone() {
         serve = serve.tls(tls);
     }
@@ -88,7 +98,7 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
     let serve = serve
         .workers(workers(settings))
         .http(move |request| router.clone().oneshot(request));
-    tokio::spawn(stop_on(signals, serve.stopper()));
+    tokio::spawn(stop_on(signals, stopper.clone(), bounds));
     let running = Running {
         asked,
         config,
@@ -103,8 +113,10 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
     }
     // It serves whether or not somebody reads this.
     let _ = std::io::stdout().write_all(banner.as_bytes());
+    service::tell_ready();
     let served = serve.await.map_err(|error| failed("cannot serve", error));
     engine.close().await;
+    tell_cut_off(&stopper);
     served
 }
 
@@ -112,10 +124,10 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
 type Mounted = (telsiz::Serve, Vec<Arc<Relay>>, Vec<Live<MountRate>>);
 
 /// A server with all mounts, their relays and their rates.
-fn mount(listener: TcpListener, site: &Arc<Site>, config: &Config) -> Mounted {
+fn mount(serve: telsiz::Serve, site: &Arc<Site>, config: &Config) -> Mounted {
     let hit = site.connections.limits_hit();
     let options = site.limits.options(plain_too_large, hit);
-    let mut serve = telsiz::serve(listener).options(options);
+    let mut serve = serve.options(options);
     if !config.alone {
         serve = nothing_elsewhere(serve, site);
     }
@@ -140,15 +152,6 @@ fn mount(listener: TcpListener, site: &Arc<Site>, config: &Config) -> Mounted {
         (serve, relays) = (mounted.serve, mounted.relays);
     }
     (serve, relays, rates)
-}
-
-/// The first signal stops the server as it should be, the second one now.
-async fn stop_on(mut signals: Signals, stopper: Stopper) {
-    signals.next().await;
-    tracing::info!("stopping: closing all connections; a second signal stops at once");
-    stopper.stop_with(CloseCode::RESTART);
-    signals.next().await;
-    process::exit(1);
 }
 
 fn workers(settings: &Settings) -> usize {

@@ -19,6 +19,7 @@ use crate::live::Live;
 use crate::origin::Origins;
 use crate::rooms::{RoomLimits, Rooms};
 use crate::rules::Site;
+use crate::stop::Stopping;
 
 /// As servers have it by default.
 pub(crate) const HEARTBEAT: Heartbeat = Heartbeat {
@@ -61,6 +62,7 @@ pub(crate) fn site_with(limits: RoomLimits) -> Site {
         rooms: Rooms::new(Arc::new(engine), system_clock(), 1, &connections, limits),
         connections,
         announce_limit: ANNOUNCE_LIMIT,
+        stopping: Stopping::default(),
     }
 }
 

@@ -17,13 +17,14 @@ use crate::names::{Characters, Naming};
 use crate::origin::NamedOrigin;
 use crate::rate_limit::{HistoryRate, RateLimit};
 use crate::rooms::RoomLimits;
+use crate::stop::Bounds;
 
 keys! {
     /// What a server is told.
     Settings
 
     section "Network" {
-        /// Where to listen
+        /// Where to listen, unless a service manager hands over a socket
         listen: Listen = "127.0.0.1:8000" { placeholder: "HOST:PORT" },
         /// The certificate chain (PEM): serve wss: and https:
         tls_cert: Option<PathBuf> { placeholder: "FILE", example: &["cert.pem"], live: true },
@@ -103,6 +104,16 @@ keys! {
         memory: bool = "off" { flag: Flag::Bare },
     }
 
+    section "Stopping" {
+        /// Over how long a stop spreads the closing of the connections, so that clients do not all come
+        /// back at once. Meanwhile /ready and upgrades are answered with 503; unless it is set, all are
+        /// closed together
+        stop_window: Option<Period> { placeholder: "TIME", example: &["30s"] },
+        /// How long a stop may take from the end of that window; what is not done then is left, and the
+        /// exit code is 3
+        stop_timeout: Period = "10s" { placeholder: "TIME" },
+    }
+
     section "Logs" {
         /// What is logged to standard error: `error`, `warn`, `info`, `debug` or `trace`, of all or of
         /// some parts, such as `warn,telsiz=debug`
@@ -111,6 +122,11 @@ keys! {
 }
 
 impl Settings {
+    /// How long a stop may take.
+    pub(crate) fn stop_bounds(&self) -> Bounds {
+        Bounds::new(self.stop_window, self.stop_timeout)
+    }
+
     /// What a connection may send and how, unless its mount says otherwise.
     pub(crate) fn limits(&self) -> Limits {
         Limits {

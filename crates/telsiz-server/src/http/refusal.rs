@@ -80,6 +80,12 @@ impl Refusal {
         self
     }
 
+    /// Says after how many seconds it may be tried again.
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.headers.push((header::RETRY_AFTER, seconds.into()));
+        self
+    }
+
     /// Answers an upgrade with it, instead of a WebSocket.
     pub(crate) async fn answer(self, upgrade: Upgrade) {
         upgrade.refuse(self.into_http()).await;

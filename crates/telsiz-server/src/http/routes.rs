@@ -96,8 +96,8 @@ pub(super) fn all(http: &Http) -> Routes {
         .get(
             "/ready",
             ByLang {
-                tr: "Sunucunun söylenenleri kaydedip kaydedemeyeceği",
-                en: "Whether the server can store what is said",
+                tr: "Sunucunun bağlantı alıp almadığı ve söylenenleri kaydedip kaydedemeyeceği",
+                en: "Whether the server takes connections and can store what is said",
             },
             status::ready,
         )

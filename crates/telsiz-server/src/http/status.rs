@@ -60,12 +60,14 @@ pub(super) async fn health() -> Json<Status> {
     Json(Status { status: "ok" })
 }
 
-/// `GET /ready`: whether what is said can be stored. The server listens last, and a stop closes the
-/// port first.
+/// `GET /ready`: whether WebSockets are opened, and what is said can be stored.
 pub(super) async fn ready(
     State(http): State<Arc<Http>>,
     Reader(lang): Reader,
 ) -> Result<Json<Status>, Refused<503>> {
+    if let Some(refusal) = http.site.stopping.refusal(lang) {
+        return Err(Refused(refusal));
+    }
     let ready = http.site.rooms.hub().engine().ready();
     ready.map_err(|error| {
         let detail = match lang {

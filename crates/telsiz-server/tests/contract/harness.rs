@@ -24,6 +24,17 @@ pub(crate) fn telsiz() -> Command {
     command
 }
 
+/// The arguments of `telsiz serve`.
+pub(crate) fn serve(arguments: &str) -> impl Iterator<Item = &str> {
+    // Servers of several tests must not want the same directory.
+    let kept = arguments.contains("--data");
+    let memory = (!kept).then_some("--memory");
+    ["serve"]
+        .into_iter()
+        .chain(arguments.split_whitespace())
+        .chain(memory)
+}
+
 /// A running `telsiz serve`, which ends with the test.
 pub(crate) struct Server {
     child: Child,
@@ -44,15 +55,17 @@ impl Server {
 
     /// Starts one that listens there and finds these variables in its environment.
     pub(crate) fn with(arguments: &str, listen: &str, variables: &[(&str, &str)]) -> Self {
-        // Servers of several tests must not want the same directory.
-        let kept = arguments.contains("--data");
-        let memory = (!kept).then_some("--memory");
-        let mut child = telsiz()
-            .arg("serve")
-            .args(arguments.split_whitespace())
-            .args(memory)
-            .args(["--listen", listen])
-            .envs(variables.iter().copied())
+        Self::of(
+            telsiz()
+                .args(serve(arguments))
+                .args(["--listen", listen])
+                .envs(variables.iter().copied()),
+        )
+    }
+
+    /// Starts what `command` starts.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -175,7 +188,7 @@ impl Server {
         }
     }
 
-    /// Sends it a signal: `TERM`, `INT` or `HUP`.
+    /// Sends it a signal: `TERM`, `INT`, `HUP` or `KILL`.
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.child, name);
     }

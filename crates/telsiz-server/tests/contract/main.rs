@@ -19,6 +19,7 @@ mod numbered;
 mod relay;
 mod reloading;
 mod rules;
+mod service;
 mod serving;
 mod silent_proxy;
 mod stats;

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Server, telsiz};
 
 /// A directory for data, gone with the test.
-struct Directory(std::path::PathBuf);
+pub(crate) struct Directory(pub(crate) std::path::PathBuf);
 
 impl Directory {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let directory = std::env::temp_dir().join(format!("telsiz-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         Self(directory)
@@ -26,7 +26,7 @@ impl Drop for Directory {
 }
 
 /// Asks, and waits for the answer.
-async fn ask(client: &mut Client, mut request: Value) -> Value {
+pub(crate) async fn ask(client: &mut Client, mut request: Value) -> Value {
     request["id"] = "asked".into();
     client.send_json(&request).await;
     loop {
@@ -37,11 +37,11 @@ async fn ask(client: &mut Client, mut request: Value) -> Value {
     }
 }
 
-async fn join(client: &mut Client) -> Value {
+pub(crate) async fn join(client: &mut Client) -> Value {
     ask(client, json!({"type": "join_room", "room_id": "genel"})).await
 }
 
-async fn say(client: &mut Client, text: &str) -> Value {
+pub(crate) async fn say(client: &mut Client, text: &str) -> Value {
     let message = json!({"type": "room_message", "room_id": "genel", "message": text});
     ask(client, message).await
 }
@@ -53,33 +53,36 @@ async fn history(client: &mut Client) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_server_that_is_started_again_knows_what_was_said_and_goes_on_counting() {
-    let directory = Directory::new("again");
-    let mut server = directory.serve();
-    let mut client = server.open("/ws/a").await;
-    join(&mut client).await;
-    let first = say(&mut client, "önce").await;
-    assert_eq!(first["seq"], 1);
-    server.signal("TERM");
-    assert!(server.ended().await.success());
+    for (signal, code) in [("TERM", Some(0)), ("KILL", None)] {
+        let directory = Directory::new(&format!("again-{signal}"));
+        let mut server = directory.serve();
+        let mut client = server.open("/ws/a").await;
+        join(&mut client).await;
+        let first = say(&mut client, "önce").await;
+        assert_eq!(first["seq"], 1);
+        client.leave().await;
+        server.signal(signal);
+        assert_eq!(server.ended().await.code(), code);
 
-    let server = directory.serve();
-    let mut client = server.open("/ws/b").await;
-    let joined = join(&mut client).await;
-    assert_eq!(
-        (&joined["seq"], &joined["epoch"]),
-        (&json!(1), &first["epoch"])
-    );
-    let known = history(&mut client).await;
-    assert_eq!(known.len(), 1);
-    assert_eq!(
-        (&known[0]["message"], &known[0]["client_id"]),
-        (&json!("önce"), &json!("a"))
-    );
-    let second = say(&mut client, "sonra").await;
-    assert_eq!(
-        (&second["seq"], &second["epoch"]),
-        (&json!(2), &first["epoch"])
-    );
+        let server = directory.serve();
+        let mut client = server.open("/ws/b").await;
+        let joined = join(&mut client).await;
+        assert_eq!(
+            (&joined["seq"], &joined["epoch"]),
+            (&json!(1), &first["epoch"])
+        );
+        let known = history(&mut client).await;
+        assert_eq!(known.len(), 1);
+        assert_eq!(
+            (&known[0]["message"], &known[0]["client_id"]),
+            (&json!("önce"), &json!("a"))
+        );
+        let second = say(&mut client, "sonra").await;
+        assert_eq!(
+            (&second["seq"], &second["epoch"]),
+            (&json!(2), &first["epoch"])
+        );
+    }
 }
 
 #[tokio::test]
