@@ -279,7 +279,7 @@ fn the_help_of_a_flag_is_what_is_documented_of_its_key() {
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for expected in [
         "--config <FILE>",
-        "--listen <HOST:PORT> Where to listen [default: 127.0.0.1:8000]",
+        "--listen <HOST:PORT> Where to listen, unless a service manager hands over a socket [default: 127.0.0.1:8000]",
         "--memory Keep what is said in rooms in memory",
         "[possible values: tr, en]",
     ] {
