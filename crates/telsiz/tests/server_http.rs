@@ -205,3 +205,68 @@ async fn a_plain_function_serves_too_and_head_has_no_body() {
     );
     assert!(rest.ends_with("\r\n\r\n"), "{rest}");
 }
+
+#[tokio::test]
+async fn a_header_for_all_answers_is_in_all_but_those_that_open_a_websocket() {
+    use http::header::{HeaderValue, SERVER, X_CONTENT_TYPE_OPTIONS};
+    let serve = |serve: telsiz::Serve, with_http: bool| {
+        let hello = |request: Request<Incoming>| async move {
+            let mut response = Response::new(Full::new(Bytes::from_static(b"hello")));
+            if request.uri().path() == "/own" {
+                let own = HeaderValue::from_static("own");
+                response.headers_mut().insert(SERVER, own);
+            }
+            Ok::<_, Infallible>(response)
+        };
+        let serve = serve
+            .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+            .header(SERVER, HeaderValue::from_static("common"))
+            .route("/ws", echo)
+            .route("/dropped", |request: Upgrade| async move { drop(request) })
+            .route("/no", |request: Upgrade| async move {
+                request.refuse(Response::new("no")).await;
+            });
+        match with_http {
+            true => serve.http(hello),
+            false => serve,
+        }
+    };
+    let upgrade = |path| request(path, "");
+    let bad_version = request("/ws", "").replace("Version: 13", "Version: 12");
+    let of_http = "GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned();
+    for (with_http, head, status) in [
+        (true, of_http.clone(), 200),
+        (false, of_http, 426),
+        (true, bad_version, 426),
+        (true, "no head\r\n\r\n".to_owned(), 400),
+        (true, upgrade("/no"), 200),
+        (true, upgrade("/dropped"), 500),
+        (true, upgrade("/nowhere"), 404),
+    ] {
+        let server = Running::start(|builder| serve(builder, with_http)).await;
+        let mut first = server.tcp().await;
+        let mut answers = vec![ask(&mut first, &head).await];
+        if with_http && status != 400 {
+            // And behind a request that was none.
+            let mut later = server.tcp().await;
+            ask(&mut later, HELLO).await;
+            answers.push(ask(&mut later, &head).await);
+        }
+        for answer in answers {
+            assert_eq!(answer.status, status, "{head}");
+            let nosniff = answer.header("x-content-type-options");
+            assert_eq!(nosniff, Some("nosniff"), "{head}");
+            assert_eq!(answer.header("server"), Some("common"), "{head}");
+        }
+    }
+    let server = Running::start(|builder| serve(builder, true)).await;
+    let mut tcp = server.tcp().await;
+    let own = ask(&mut tcp, "GET /own HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(own.header("server"), Some("own"));
+    tcp.write_all(upgrade("/ws").as_bytes()).await.unwrap();
+    let head = soon(read_head(&mut tcp)).await;
+    assert!(
+        head.starts_with("HTTP/1.1 101 ") && !head.contains("nosniff"),
+        "{head}"
+    );
+}

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use telsiz_proto::CloseFrame;
 use telsiz_proto::handshake::{
     HeadError, MAX_HEAD, Opening, Refused, RequestReader, verify, wants_upgrade,
@@ -28,6 +28,8 @@ pub(super) struct Site {
     pub(super) router: Arc<Router>,
     pub(super) http: Option<HttpService>,
     pub(super) tls: Option<ServerTls>,
+    /// What all answers have that open no WebSocket.
+    pub(super) headers: Arc<HeaderMap>,
     pub(super) options: Options,
     pub(super) registry: Arc<Registry>,
     pub(super) tasks: Tasks,
@@ -77,18 +79,22 @@ impl Site {
             First::Upgrade(upgrade) => {
                 let (request, opening) = *upgrade;
                 buffer = BytesMut::from(&buffer[..]);
-                let responder = Responder::new(Way::Raw { io, inbox: buffer });
+                let responder = Responder::new(Way::Raw {
+                    io,
+                    inbox: buffer,
+                    headers: self.headers.clone(),
+                });
                 return self.route(request, remote, opening, responder, lease);
             }
-            First::Refused(refused) => refuse_raw(io, &refused.response()).await,
+            First::Refused(refused) => refuse_raw(io, refused.response(), &self.headers).await,
             First::Malformed(error) => {
                 let mut response = Response::new(Bytes::from(format!("{error}\n")));
                 *response.status_mut() = error.status();
-                refuse_raw(io, &response).await;
+                refuse_raw(io, response, &self.headers).await;
             }
             First::Http => match self.http.clone() {
                 Some(http) => serve_http(self, http, io, buffer, remote).await,
-                None => refuse_raw(io, &Refused::Upgrade.response()).await,
+                None => refuse_raw(io, Refused::Upgrade.response(), &self.headers).await,
             },
         }
         Next::NOTHING

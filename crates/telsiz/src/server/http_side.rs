@@ -17,7 +17,7 @@ use telsiz_proto::handshake::{MAX_HEAD, verify, wants_upgrade};
 use tokio::sync::oneshot;
 
 use super::accept::Site;
-use super::opening::{Responder, Way};
+use super::opening::{Responder, Way, complete};
 use super::prefixed::Prefixed;
 use super::tasks::Next;
 use crate::tls::Transport;
@@ -77,7 +77,12 @@ pub(super) async fn serve_http(
                 true => upgrade(&site, request, remote, is_tls),
                 false => http(request),
             };
-            async { Ok::<_, Infallible>(answer.await) }
+            let headers = site.headers.clone();
+            async move {
+                let mut response = answer.await;
+                complete(&mut response, &headers);
+                Ok::<_, Infallible>(response)
+            }
         })
     };
     let mut builder = http1::Builder::new();

@@ -2,9 +2,10 @@
 //! connection that carried other requests before.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use telsiz_proto::handshake::encode_response;
@@ -24,7 +25,12 @@ pub(super) struct Responder(Option<Way>);
 
 pub(super) enum Way {
     /// The request was the first of its connection and was read by us.
-    Raw { io: Transport, inbox: BytesMut },
+    Raw {
+        io: Transport,
+        inbox: BytesMut,
+        /// What an answer that refuses has besides.
+        headers: Arc<HeaderMap>,
+    },
     /// The request came through hyper.
     Http {
         respond: oneshot::Sender<Response<Bytes>>,
@@ -54,7 +60,7 @@ impl Responder {
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
         let response = response.map(|()| Bytes::new());
         match self.0.take().ok_or_else(gone)? {
-            Way::Raw { mut io, inbox } => {
+            Way::Raw { mut io, inbox, .. } => {
                 io.write_all(&encode_response(&response)).await?;
                 io.flush().await?;
                 Ok((io, inbox))
@@ -86,7 +92,7 @@ impl Responder {
 impl Way {
     async fn refuse(self, response: Response<Bytes>) {
         match self {
-            Self::Raw { io, .. } => refuse_raw(io, &response).await,
+            Self::Raw { io, headers, .. } => refuse_raw(io, response, &headers).await,
             Self::Http { respond, .. } => {
                 let _ = respond.send(response);
             }
@@ -104,10 +110,25 @@ impl Drop for Responder {
     }
 }
 
+/// Adds the headers that an answer which opens no WebSocket does not have yet.
+pub(super) fn complete<B>(response: &mut Response<B>, headers: &HeaderMap) {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        for (name, value) in headers {
+            let entry = response.headers_mut().entry(name);
+            entry.or_insert_with(|| value.clone());
+        }
+    }
+}
+
 /// Writes `response` and ends the connection without a reset, which would eat it.
-pub(super) async fn refuse_raw(mut io: Transport, response: &Response<Bytes>) {
+pub(super) async fn refuse_raw(
+    mut io: Transport,
+    mut response: Response<Bytes>,
+    headers: &HeaderMap,
+) {
+    complete(&mut response, headers);
     let refuse = async {
-        io.write_all(&encode_response(response)).await?;
+        io.write_all(&encode_response(&response)).await?;
         io.shutdown().await?;
         let mut rest = [0; 1024];
         while io.read(&mut rest).await? > 0 {}

@@ -11,7 +11,8 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, Request, Response};
 use hyper::body::{Body, Incoming};
 use telsiz_proto::{CloseCode, CloseFrame};
 use tokio::net::{TcpListener, TcpStream};
@@ -62,6 +63,7 @@ pub fn serve(listener: TcpListener) -> Serve {
         route_error: None,
         http: None,
         tls: None,
+        headers: HeaderMap::new(),
         options: Options::default(),
         workers: 0,
         window: Duration::ZERO,
@@ -80,6 +82,7 @@ pub struct Serve {
     route_error: Option<RouteError>,
     http: Option<HttpService>,
     tls: Option<ServerTls>,
+    headers: HeaderMap,
     options: Options,
     workers: usize,
     window: Duration,
@@ -155,6 +158,13 @@ impl Serve {
         self
     }
 
+    /// Adds a header to all answers but those that open a WebSocket, whoever makes them,
+    /// unless they have it already.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
     /// Serves connections on `workers` threads, each with a runtime of its own,
     /// and gives each new connection to the one that has the fewest. With one, or
     /// without this, they run in the runtime in which the server is awaited: a
@@ -207,11 +217,13 @@ impl Serve {
         }
         let router = Arc::new(self.router);
         let options = self.options;
+        let headers = Arc::new(self.headers);
         let site = |worker, runtime: &runtime::Handle| {
             io::Result::Ok(Arc::new(Site {
                 router: router.clone(),
                 http: self.http.clone(),
                 tls: self.tls.clone(),
+                headers: headers.clone(),
                 options: options.clone(),
                 registry: Arc::new(Registry::default()),
                 tasks: Tasks::on(runtime.clone())?,
