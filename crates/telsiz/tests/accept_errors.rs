@@ -1,5 +1,5 @@
-//! A server that runs out of file descriptors waits, does not spin, and serves
-//! again.
+//! A server that runs out of file descriptors says so to who comes, does not spin, and
+//! serves again.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +10,11 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::http::Answer;
+use common::raw::request;
 use common::soon;
+use telsiz::ConnectError;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// The test runs its own binary again under a limit, as the server.
@@ -77,21 +81,35 @@ impl Drop for Limited {
 }
 
 #[tokio::test]
-async fn too_many_open_files_are_survived_without_spinning() {
+async fn too_many_open_files_are_told_to_who_comes_and_survived_without_spinning() {
     let (server, address) = tokio::task::spawn_blocking(|| Limited::start(40))
         .await
         .unwrap();
     let connect = || telsiz::connect(format!("ws://{address}/")).open_timeout(None);
     let mut first = soon(connect()).await.unwrap();
-    // The kernel accepts them all; the server cannot.
-    let mut flood = Vec::new();
-    for _ in 0..100 {
-        flood.push(soon(TcpStream::connect(address)).await.unwrap());
+    let mut open = Vec::new();
+    let refused = loop {
+        match soon(connect()).await {
+            Ok(ws) => open.push(ws),
+            Err(error) => break error,
+        }
+        assert!(open.len() < 40, "it may open 40 files");
+    };
+    assert!(is_503(&refused), "{refused:?}");
+    // What had said something already, and what says nothing, is answered too.
+    let mut silent = soon(TcpStream::connect(address)).await.unwrap();
+    let mut asking = soon(TcpStream::connect(address)).await.unwrap();
+    asking.write_all(request("/", "").as_bytes()).await.unwrap();
+    for tcp in [&mut silent, &mut asking] {
+        let answer = soon(Answer::read(tcp)).await;
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert!(answer.header("retry-after").is_some(), "{answer:?}");
+        assert_eq!(soon(tcp.read(&mut [0])).await.unwrap(), 0, "and the end");
     }
-    let mut waiting = tokio::spawn(connect().into_future());
+
+    // Nobody stops it from serving who is connected, and it waits for the next to come.
     let before = server.cpu();
     let start = Instant::now();
-    // It goes on serving who is connected, and would spin meanwhile.
     while start.elapsed() < Duration::from_secs(2) {
         soon(first.send("still")).await.unwrap();
         assert_eq!(soon(first.recv()).await.unwrap(), Some("still".into()));
@@ -102,10 +120,35 @@ async fn too_many_open_files_are_survived_without_spinning() {
         used < Duration::from_millis(400),
         "{used:?} of processor time in 2 s"
     );
-    let accepted = tokio::time::timeout(Duration::ZERO, &mut waiting).await;
-    assert!(accepted.is_err(), "it has run out of files");
-    drop(flood);
-    let mut ws = soon(waiting).await.unwrap().unwrap();
+    let refused = soon(connect()).await.expect_err("still none");
+    assert!(is_503(&refused), "{refused:?}");
+
+    // As soon as one has gone there is a place again.
+    drop(open);
+    let mut ws = loop {
+        match soon(connect()).await {
+            Ok(ws) => break ws,
+            Err(error) => assert!(is_503(&error), "{error:?}"),
+        }
+    };
     soon(ws.send("again")).await.unwrap();
     assert_eq!(soon(ws.recv()).await.unwrap(), Some("again".into()));
+}
+
+#[tokio::test]
+async fn many_that_come_at_once_and_say_nothing_do_not_hold_up_the_answers_for_long() {
+    let (_server, address) = tokio::task::spawn_blocking(|| Limited::start(40))
+        .await
+        .unwrap();
+    let mut flood = Vec::new();
+    for _ in 0..100 {
+        flood.push(soon(TcpStream::connect(address)).await.unwrap());
+    }
+    let connect = telsiz::connect(format!("ws://{address}/")).open_timeout(None);
+    let refused = soon(connect).await.expect_err("they are before it");
+    assert!(is_503(&refused), "{refused:?}");
+}
+
+fn is_503(error: &ConnectError) -> bool {
+    matches!(error, ConnectError::Rejected(response) if response.status() == 503)
 }

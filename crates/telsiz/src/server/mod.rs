@@ -18,5 +18,6 @@ mod prefixed;
 mod registry;
 mod router;
 mod serve;
+mod spare;
 mod tasks;
 mod upgrade;

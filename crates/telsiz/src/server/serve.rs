@@ -11,20 +11,23 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue};
-use http::{HeaderMap, Request, Response};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
+use telsiz_proto::handshake::encode_response;
 use telsiz_proto::{CloseCode, CloseFrame};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::accept::Site;
 use super::http_side::{HttpService, service};
+use super::opening::complete;
 use super::registry::{Registry, all_emptied, tell_one_by_one};
 use super::router::{RouteError, Router, handler};
+use super::spare::{Attempt, Spare};
 use super::tasks::Tasks;
 use super::upgrade::{Finished, Upgrade};
 use crate::options::{Options, option_setters};
@@ -33,6 +36,9 @@ use crate::tls::ServerTls;
 /// How long to wait after the first accept that failed for want of resources,
 /// and at most.
 const ACCEPT_RETRY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// How often it is logged that no connections can be accepted, at most: clients can make it so.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a stop waits for connections by default.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -218,6 +224,8 @@ impl Serve {
         let router = Arc::new(self.router);
         let options = self.options;
         let headers = Arc::new(self.headers);
+        // Who speaks TLS could not read it.
+        let answer = self.tls.is_none().then(|| full(&headers));
         let site = |worker, runtime: &runtime::Handle| {
             io::Result::Ok(Arc::new(Site {
                 router: router.clone(),
@@ -238,7 +246,7 @@ impl Serve {
                 .collect::<io::Result<_>>()?,
         };
         tokio::select! {
-            () = accept_all(&self.listener, &workers) => {}
+            () = accept_all(&self.listener, &workers, answer.clone()) => {}
             () = self.stopper.token.cancelled() => {}
         }
         let frame = self.stopper.frame();
@@ -250,7 +258,7 @@ impl Serve {
             registry.begin_stop(frame.clone());
         }
         tokio::select! {
-            () = accept_all(&self.listener, &workers) => {}
+            () = accept_all(&self.listener, &workers, answer) => {}
             () = tell_one_by_one(&registries, self.window) => {}
             () = all_emptied(&registries) => {}
         }
@@ -418,14 +426,18 @@ impl Drop for Worker {
 }
 
 /// Accepts connections for ever, and deals each to the worker that has the
-/// fewest; the first of them in turn, if several have.
-async fn accept_all(listener: &TcpListener, workers: &[Worker]) {
+/// fewest; the first of them in turn, if several have. While there are no file
+/// descriptors, each gets `answer`.
+async fn accept_all(listener: &TcpListener, workers: &[Worker], answer: Option<Bytes>) {
+    let mut spare = Spare::new(listener, answer);
     let mut retry = ACCEPT_RETRY.0;
+    let mut said: Option<Instant> = None;
     let mut turn = 0;
     loop {
         match listener.accept().await {
             Ok((tcp, remote)) => {
                 retry = ACCEPT_RETRY.0;
+                spare.refill(listener);
                 turn = (turn + 1) % workers.len();
                 let (before, after) = workers.split_at(turn);
                 let fewest = after
@@ -439,17 +451,31 @@ async fn accept_all(listener: &TcpListener, workers: &[Worker]) {
             }
             // The client is to blame, and gone.
             Err(error) if is_of_one_connection(&error) => {}
-            // We are short of something, most likely of file descriptors. The
-            // listener stays ready, so without a rest this would spin.
+            // We are short of something, most likely of file descriptors.
             Err(error) => {
-                if retry == ACCEPT_RETRY.0 {
-                    tracing::error!(%error, "cannot accept connections; going on trying");
+                if said.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
+                    said = Some(Instant::now());
+                    tracing::error!(%error, "cannot accept connections; refusing them");
                 }
-                sleep(retry).await;
-                retry = (retry * 2).min(ACCEPT_RETRY.1);
+                // The listener stays ready, so without a rest this would spin.
+                if spare.refuse_one(listener).await == Attempt::Failed {
+                    sleep(retry).await;
+                    retry = (retry * 2).min(ACCEPT_RETRY.1);
+                }
             }
         }
     }
+}
+
+/// The answer to clients for whom there is no file descriptor; their requests are not read.
+fn full(headers: &HeaderMap) -> Bytes {
+    let text = "the server has too many connections; try again later\n";
+    let mut response = Response::new(Bytes::from_static(text.as_bytes()));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let retry = HeaderValue::from_static("5");
+    response.headers_mut().insert(header::RETRY_AFTER, retry);
+    complete(&mut response, headers);
+    encode_response(&response)
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {
