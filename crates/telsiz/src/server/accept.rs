@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::http_side::{HttpService, serve_http};
 use super::opening::{Responder, Way, refuse_raw};
+use super::proxy_header::{self, IsProxy};
 use super::registry::{Lease, Registry};
 use super::router::Router;
 use super::tasks::{Next, Tasks};
@@ -28,6 +29,8 @@ pub(super) struct Site {
     pub(super) router: Arc<Router>,
     pub(super) http: Option<HttpService>,
     pub(super) tls: Option<ServerTls>,
+    /// Which peers begin with a header that says where they come from.
+    pub(super) is_proxy: Option<IsProxy>,
     /// What all answers have that open no WebSocket.
     pub(super) headers: Arc<HeaderMap>,
     pub(super) options: Options,
@@ -37,6 +40,15 @@ pub(super) struct Site {
     pub(super) worker: usize,
     /// Tells HTTP connections and unfinished handshakes that the server stops.
     pub(super) stopping: CancellationToken,
+}
+
+/// A connection, as far as it was read.
+struct Opened {
+    io: Transport,
+    buffer: BytesMut,
+    first: First,
+    /// Where it comes from.
+    remote: SocketAddr,
 }
 
 /// The first request of a connection.
@@ -60,7 +72,7 @@ impl Site {
     pub(super) async fn serve(self: Arc<Self>, tcp: Tcp, remote: SocketAddr, lease: Lease) -> Next {
         // A connection that cannot be set up so is served all the same.
         let _ = tcp.set_nodelay(self.options.get().nodelay);
-        let opening = self.open(tcp);
+        let opening = self.open(tcp, remote);
         let in_time = async {
             match self.options.get().open_timeout {
                 Some(limit) => timeout(limit, opening).await.ok().flatten(),
@@ -72,9 +84,15 @@ impl Site {
             () = self.stopping.cancelled() => None,
         };
         // Who says nothing in time, or no TLS, gets no answer.
-        let Some((io, mut buffer, first)) = opened else {
+        let Some(opened) = opened else {
             return Next::NOTHING;
         };
+        let Opened {
+            io,
+            mut buffer,
+            first,
+            remote,
+        } = opened;
         match first {
             First::Upgrade(upgrade) => {
                 let (request, opening) = *upgrade;
@@ -100,8 +118,20 @@ impl Site {
         Next::NOTHING
     }
 
-    /// TLS, if it is asked for, and the head of the first request.
-    async fn open(&self, tcp: Tcp) -> Option<(Transport, BytesMut, First)> {
+    /// What a proxy says, if it is one; TLS, if it is asked for; the head of the first
+    /// request.
+    async fn open(&self, mut tcp: Tcp, mut remote: SocketAddr) -> Option<Opened> {
+        let is_proxy = |is_proxy: &IsProxy| is_proxy(remote.ip().to_canonical());
+        if self.is_proxy.as_ref().is_some_and(is_proxy) {
+            // In a box: without a proxy nobody keeps room for it.
+            match Box::pin(proxy_header::read(&mut tcp)).await {
+                Ok(from) => remote = from.unwrap_or(remote),
+                Err(error) => {
+                    tracing::debug!(%error, proxy = %remote, "a proxy does not say whose connection it is");
+                    return None;
+                }
+            }
+        }
         let mut io = match &self.tls {
             Some(tls) => match tls.accept(tcp).await {
                 Ok(io) => io,
@@ -136,7 +166,12 @@ impl Site {
                 Err(error) => break First::Malformed(error),
             }
         };
-        Some((io, buffer, first))
+        Some(Opened {
+            io,
+            buffer,
+            first,
+            remote,
+        })
     }
 
     /// The handler of its path, for an upgrade.

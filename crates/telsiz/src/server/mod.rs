@@ -15,6 +15,7 @@ mod event_loop;
 mod http_side;
 mod opening;
 mod prefixed;
+mod proxy_header;
 mod registry;
 mod router;
 mod serve;

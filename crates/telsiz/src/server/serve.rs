@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::IntoFuture;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -25,6 +25,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::accept::Site;
 use super::http_side::{HttpService, service};
 use super::opening::complete;
+use super::proxy_header::IsProxy;
 use super::registry::{Registry, all_emptied, tell_one_by_one};
 use super::router::{RouteError, Router, handler};
 use super::spare::{Attempt, Spare};
@@ -69,6 +70,7 @@ pub fn serve(listener: TcpListener) -> Serve {
         route_error: None,
         http: None,
         tls: None,
+        is_proxy: None,
         headers: HeaderMap::new(),
         options: Options::default(),
         workers: 0,
@@ -88,6 +90,7 @@ pub struct Serve {
     route_error: Option<RouteError>,
     http: Option<HttpService>,
     tls: Option<ServerTls>,
+    is_proxy: Option<IsProxy>,
     headers: HeaderMap,
     options: Options,
     workers: usize,
@@ -164,6 +167,18 @@ impl Serve {
         self
     }
 
+    /// Connections from an address for which `is_proxy` is true begin, before TLS, with
+    /// a header of the PROXY protocol, version 2, and count as coming from where that
+    /// says: [`Upgrade::remote_addr`], and the `SocketAddr` of requests. Without one they
+    /// are dropped. From other addresses no such header is read.
+    pub fn proxy_protocol(
+        mut self,
+        is_proxy: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.is_proxy = Some(Arc::new(is_proxy));
+        self
+    }
+
     /// Adds a header to all answers but those that open a WebSocket, whoever makes them,
     /// unless they have it already.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -231,6 +246,7 @@ impl Serve {
                 router: router.clone(),
                 http: self.http.clone(),
                 tls: self.tls.clone(),
+                is_proxy: self.is_proxy.clone(),
                 headers: headers.clone(),
                 options: options.clone(),
                 registry: Arc::new(Registry::default()),
