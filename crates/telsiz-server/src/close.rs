@@ -6,6 +6,14 @@ use telsiz::{CloseCode, CloseFrame};
 pub(crate) const TEXT_ONLY: CloseFrame =
     CloseFrame::from_static(CloseCode::UNSUPPORTED_DATA, "Text messages only");
 
+/// There are as many connections as there may be.
+pub(crate) const TOO_MANY_CONNECTIONS: CloseFrame =
+    CloseFrame::from_static(CloseCode::TRY_AGAIN_LATER, "Too many connections");
+
+/// Clients come too often.
+pub(crate) const TOO_MANY_HANDSHAKES: CloseFrame =
+    CloseFrame::from_static(CloseCode::TRY_AGAIN_LATER, "Too many handshakes");
+
 /// Nothing is served on the path.
 pub(crate) const UNKNOWN_ENDPOINT: CloseFrame =
     CloseFrame::from_static(CloseCode::POLICY, "Unknown endpoint");

@@ -1,11 +1,17 @@
 //! What an upgrade has to pass before its app sees it.
 
-use axum::http::{HeaderValue, StatusCode};
-use telsiz::{CloseFrame, Upgrade};
+use std::time::Duration;
 
+use axum::http::{HeaderValue, StatusCode};
+use telsiz::{CloseFrame, Options, Upgrade};
+
+use crate::admission::Full;
+use crate::close;
+use crate::connections::Counted;
 use crate::http::Refusal;
 use crate::json::WrongField;
-use crate::lang::Lang;
+use crate::lang::{ByLang, Lang};
+use crate::limits_hit::Limit;
 use crate::rules::Site;
 
 /// The sub-protocol of our own clients.
@@ -14,20 +20,54 @@ const OURS: &str = "telsiz.v1";
 /// The start of one that carries a token.
 const BEARER: &str = "bearer.";
 
+/// How long a client of ours that is accepted only to be closed may take to go.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// An upgrade that does not get in.
+pub(crate) struct TurnedAway {
+    upgrade: Upgrade,
+    refusal: Refusal,
+    /// What our own clients are closed with instead: browsers hide HTTP answers from them. Others
+    /// would count an accepted connection as a success and come again for ever.
+    frame: Option<CloseFrame>,
+}
+
 impl Site {
-    /// Lets an upgrade in, or tells how to refuse it.
-    pub(crate) fn admit(&self, upgrade: Upgrade) -> Result<Upgrade, (Upgrade, Refusal)> {
+    /// Lets an upgrade in and counts it, or tells how to refuse it.
+    pub(crate) fn admit(&self, upgrade: Upgrade) -> Result<(Upgrade, Counted), Box<TurnedAway>> {
         // Not even ours are accepted and closed with 1012: after a 503 a balancer asks another server,
         // and a client waits longer each time.
         if let Some(refusal) = self.stopping.refusal(self.http_lang(upgrade.headers())) {
-            return Err((upgrade, refusal));
+            return Err(Box::new(TurnedAway {
+                upgrade,
+                refusal,
+                frame: None,
+            }));
         }
         if let Some(origin) = self.origins.foreign(upgrade.headers()) {
             let lang = self.http_lang(upgrade.headers());
-            let refusal = foreign(origin, upgrade.path(), lang);
-            return Err((upgrade, refusal));
+            return Err(Box::new(TurnedAway {
+                refusal: foreign(origin, upgrade.path(), lang),
+                frame: None,
+                upgrade,
+            }));
         }
-        Ok(select_subprotocol(upgrade))
+        let client = self
+            .trusted_proxies
+            .client(upgrade.remote_addr(), upgrade.headers());
+        match self.admission.admit(&self.connections, client) {
+            Ok(counted) => Ok((select_subprotocol(upgrade), counted)),
+            Err(full) => {
+                self.connections.limits_hit().count(full.limit);
+                tracing::debug!(%client, limit = full.limit.name(), "refused a WebSocket");
+                let (refusal, frame) = full.told(self.http_lang(upgrade.headers()));
+                Err(Box::new(TurnedAway {
+                    upgrade,
+                    refusal,
+                    frame: Some(frame),
+                }))
+            }
+        }
     }
 
     /// Refuses an upgrade whose address has these fields wrong.
@@ -50,6 +90,52 @@ impl Site {
         let lang = self.http_lang(upgrade.headers());
         let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why(lang)).in_lang(lang);
         refusal.answer(upgrade).await;
+    }
+}
+
+impl TurnedAway {
+    /// Tells the client.
+    pub(crate) async fn answer(self: Box<Self>) {
+        let is_ours = self.upgrade.subprotocols().any(|name| name == OURS);
+        match self.frame.filter(|_| is_ours) {
+            Some(frame) => {
+                let options = Options::default().close_timeout(LINGER);
+                let upgrade = self.upgrade.subprotocol(OURS).options(options);
+                upgrade.accept_and_close(frame).await;
+            }
+            None => self.refusal.answer(self.upgrade).await,
+        }
+    }
+}
+
+impl Full {
+    /// How a client is told.
+    fn told(self, lang: Lang) -> (Refusal, CloseFrame) {
+        let (text, frame) = match self.limit {
+            Limit::ConnectionsPerAddress => (
+                ByLang {
+                    tr: "Bu adresten çok fazla bağlantı var; birini kapatın ya da daha sonra deneyin",
+                    en: "There are too many connections from this address; close one or try again later",
+                },
+                close::TOO_MANY_CONNECTIONS,
+            ),
+            Limit::Handshakes => (
+                ByLang {
+                    tr: "Şu anda çok fazla istemci bağlanıyor; daha sonra deneyin",
+                    en: "Too many clients are connecting at the moment; try again later",
+                },
+                close::TOO_MANY_HANDSHAKES,
+            ),
+            _ => (
+                ByLang {
+                    tr: "Sunucuda çok fazla bağlantı var; daha sonra deneyin",
+                    en: "The server has too many connections; try again later",
+                },
+                close::TOO_MANY_CONNECTIONS,
+            ),
+        };
+        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text.of(lang));
+        (refusal.in_lang(lang).retry_after(self.retry_after), frame)
     }
 }
 

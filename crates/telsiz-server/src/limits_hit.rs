@@ -23,11 +23,17 @@ pub(crate) enum Limit {
     PublishSize,
     /// The reads of the history of a connection in some time.
     HistoryRate,
+    /// The connections of all clients.
+    Connections,
+    /// The connections of an address.
+    ConnectionsPerAddress,
+    /// The handshakes of all clients in a second.
+    Handshakes,
 }
 
 impl Limit {
     /// All of them.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::MessageSize,
         Self::Fragments,
         Self::MessageRate,
@@ -36,6 +42,9 @@ impl Limit {
         Self::Name,
         Self::PublishSize,
         Self::HistoryRate,
+        Self::Connections,
+        Self::ConnectionsPerAddress,
+        Self::Handshakes,
     ];
 
     /// What it is called in figures.
@@ -49,6 +58,9 @@ impl Limit {
             Self::Name => "name",
             Self::PublishSize => "publish_size",
             Self::HistoryRate => "history_rate",
+            Self::Connections => "connections",
+            Self::ConnectionsPerAddress => "connections_per_address",
+            Self::Handshakes => "handshakes",
         }
     }
 }

@@ -9,10 +9,12 @@ use crate::cli::Command;
 use crate::config::LogFilter;
 use crate::failure::Failure;
 
+mod admission;
 mod apps;
 mod audience;
 mod banner;
 mod cli;
+mod client_address;
 mod clock;
 mod close;
 mod config;

@@ -99,6 +99,9 @@ impl Running {
             .named
             .set(fresh.settings.allow_origin.clone());
         self.api_key.set(fresh.settings.api_key.clone());
+        let proxies = fresh.settings.trusted_proxies.clone();
+        self.site.trusted_proxies.0.set(proxies);
+        self.site.admission.bounds.set(fresh.settings.bounds());
     }
 }
 

@@ -6,6 +6,8 @@ use http::header::{self, HeaderMap};
 use serde_json::{Map, Value};
 use telsiz::{Message, Options, Upgrade};
 
+use crate::admission::Admission;
+use crate::client_address::TrustedProxies;
 use crate::connections::Connections;
 use crate::lang::{ByLang, Lang};
 use crate::limits::{AUDIENCE_BUFFER, Limits};
@@ -29,6 +31,10 @@ pub(crate) struct Site {
     pub(crate) rate: Live<MountRate>,
     /// The pages that may use the server.
     pub(crate) origins: Arc<Origins>,
+    /// The proxies that are believed: `trusted_proxies.client(…)` is whose request it is.
+    pub(crate) trusted_proxies: TrustedProxies,
+    /// How many may come.
+    pub(crate) admission: Admission,
     /// Those that are open.
     pub(crate) connections: Connections,
     /// The rooms.

@@ -8,9 +8,11 @@ use std::{fs, thread};
 use telsiz::ServerTls;
 use tower::ServiceExt;
 
+use crate::admission::Admission;
 use crate::apps::{Mounting, Relay, nothing_elsewhere};
 use crate::banner::Banner;
 use crate::cli::Serve;
+use crate::client_address::TrustedProxies;
 use crate::clock::system_clock;
 use crate::config::{Config, Settings};
 use crate::connections::Connections;
@@ -73,6 +75,8 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
             bound_to_loopback: is_loopback(address.ip()),
             tls: tls.is_some(),
         }),
+        trusted_proxies: TrustedProxies(settings.trusted_proxies.clone().into()),
+        admission: Admission::with(settings.bounds()),
         connections,
         rooms,
         announce_limit: settings.announce_limit,
@@ -81,6 +85,10 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
     let (mut serve, relays, rates) = mount(serve, &site, &config);
     if let Some(tls) = tls.clone() {
         serve = serve.tls(tls);
+    }
+    if settings.proxy_protocol {
+        let proxies = site.trusted_proxies.clone();
+        serve = serve.proxy_protocol(move |peer| proxies.have(peer));
     }
     for relay in &relays {
         let relay = relay.clone();

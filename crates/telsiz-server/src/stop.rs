@@ -16,6 +16,9 @@ use crate::signals::Signals;
 /// How the process ends when a stop took too long.
 const CUT_OFF: i32 = 3;
 
+/// After so long it may listen again.
+const SOON: Duration = Duration::from_secs(1);
+
 /// How a server is to stop.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -88,7 +91,7 @@ impl Stopping {
         };
         self.stopper.is_stopping().then(|| {
             let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail);
-            refusal.in_lang(lang).retry_after(self.window.as_secs() + 1)
+            refusal.in_lang(lang).retry_after(self.window + SOON)
         })
     }
 }

@@ -10,6 +10,8 @@ use telsiz_hub::{Ephemeral, Member, Memory, Retention, RoomName, Signal, Timesta
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
+use crate::admission::Admission;
+use crate::client_address::TrustedProxies;
 use crate::clock::system_clock;
 use crate::connections::Connections;
 use crate::heartbeat::Heartbeat;
@@ -59,6 +61,8 @@ pub(crate) fn site_with(limits: RoomLimits) -> Site {
         },
         rate: Live::default(),
         origins: Arc::new(origins),
+        trusted_proxies: TrustedProxies::default(),
+        admission: Admission::default(),
         rooms: Rooms::new(Arc::new(engine), system_clock(), 1, &connections, limits),
         connections,
         announce_limit: ANNOUNCE_LIMIT,

@@ -131,11 +131,11 @@ where
 {
     let site = site.clone();
     move |upgrade| match site.admit(upgrade) {
-        Ok(upgrade) => Either::Left(handle(upgrade, site.connections.count())),
-        Err((upgrade, refusal)) => {
+        Ok((upgrade, counted)) => Either::Left(handle(upgrade, counted)),
+        Err(turned_away) => {
             // In a box: nobody else keeps room for it.
             Either::Right(Box::pin(async {
-                refusal.answer(upgrade).await;
+                turned_away.answer().await;
                 Ok(())
             }))
         }

@@ -82,6 +82,7 @@ impl Sources {
         self.flags.read(&mut found)?;
         let settings = Settings::of(&found)?;
         settings.check_tls(&found)?;
+        settings.check_proxies(&found)?;
         let mounts = mounts(tables)?;
         Ok(Config {
             storage: settings.storage(&found)?,

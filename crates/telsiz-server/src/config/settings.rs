@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use super::found::Found;
 use super::key::{Flag, keys};
 use super::value::{LogFilter, NameLength, Period, PeriodOrOff};
+use crate::admission::Bounds;
+use crate::client_address::Network;
 use crate::engine::Storage;
 use crate::failure::Failure;
 use crate::heartbeat::Heartbeat;
@@ -32,6 +34,13 @@ keys! {
         tls_key: Option<PathBuf> { placeholder: "FILE", example: &["key.pem"], live: true },
         /// Threads that serve connections; one per core unless it is set
         workers: Option<NonZeroUsize> { placeholder: "N", example: &["4"] },
+        /// Proxies in front of the server: addresses and networks. From these, `Forwarded` and
+        /// `X-Forwarded-For` tell whose requests they pass on
+        trusted_proxies: Vec<Network> {
+            placeholder: "NETWORK", example: &["127.0.0.1", "10.0.0.0/8"], live: true
+        },
+        /// Whether connections from them begin with a header of the PROXY protocol, version 2
+        proxy_protocol: bool = "off" { placeholder: "on|off" },
     }
 
     section "Who may use it" {
@@ -56,6 +65,16 @@ keys! {
         /// minute), `off`, `reject 20/60s`, `close 20/1s` or `throttle 100ms`. It holds in all apps but
         /// echo, broadcast and relay; a mount may say otherwise
         rate_limit: RateLimit = "on" { placeholder: "LIMIT", live: true },
+        /// The most WebSockets that may be open; no bound unless it is set
+        max_connections: Option<NonZeroUsize> { placeholder: "N", example: &["10000"], live: true },
+        /// The most of them from one address, which is a network of /64 in IPv6
+        max_connections_per_address: Option<NonZeroUsize> {
+            placeholder: "N", example: &["100"], live: true
+        },
+        /// The most of them that may be opened in a second
+        max_handshakes_per_second: Option<NonZeroU32> {
+            placeholder: "N", example: &["500"], live: true
+        },
         /// The most rooms that a connection to rooms may be in
         max_rooms_per_connection: Option<NonZeroUsize> { placeholder: "N", example: &["100"] },
         /// The most connections that may be in a room
@@ -154,6 +173,26 @@ impl Settings {
                 max_length: self.max_name_length.0,
                 characters: self.name_characters,
             },
+        }
+    }
+
+    /// How many connections may come.
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds {
+            connections: self.max_connections,
+            per_address: self.max_connections_per_address,
+            handshakes: self.max_handshakes_per_second,
+        }
+    }
+
+    /// Without proxies that are trusted nobody is asked for a header.
+    pub(super) fn check_proxies(&self, found: &Found) -> Result<(), Failure> {
+        match self.proxy_protocol && self.trusted_proxies.is_empty() {
+            true => Err(found.wrong(
+                "proxy_protocol",
+                "needs the addresses of the proxies as trusted_proxies (--trusted-proxies) beside it",
+            )),
+            false => Ok(()),
         }
     }
 

@@ -12,6 +12,7 @@ use toml::de::DeValue;
 use tracing_subscriber::EnvFilter;
 
 use crate::apps::{APPS, App, NAMES};
+use crate::client_address::Network;
 use crate::http::ApiKey;
 use crate::lang::Lang;
 use crate::listen::Listen;
@@ -161,6 +162,7 @@ macro_rules! texts {
 
 texts!(
     Listen,
+    Network,
     NamedOrigin,
     RateLimit,
     HistoryRate,

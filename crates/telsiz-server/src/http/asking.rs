@@ -1,5 +1,6 @@
 //! What tests need to ask the routes of a server in the same process.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
@@ -29,7 +30,9 @@ impl Answer {
 }
 
 /// Asks a server with this relay and no mounts.
-pub(super) async fn ask(site: &Site, relay: Option<Relay>, request: Request<Body>) -> Answer {
+pub(super) async fn ask(site: &Site, relay: Option<Relay>, mut request: Request<Body>) -> Answer {
+    let here = SocketAddr::from(([127, 0, 0, 1], 1));
+    request.extensions_mut().insert(here);
     let http = Http::new(
         Arc::new(site.clone()),
         Mounts::default(),

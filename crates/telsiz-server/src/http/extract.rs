@@ -2,6 +2,7 @@
 //! asks.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path, Query};
@@ -83,7 +84,8 @@ impl FromRequestParts<State> for Writer {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, http: &State) -> Result<Self, Refusal> {
-        let checked = http.write_access.check(&parts.headers, &parts.uri);
+        let remote = parts.extensions.get::<SocketAddr>().copied();
+        let checked = http.write_access.check(&parts.headers, &parts.uri, remote);
         checked.map(|()| Self).map_err(|reason| {
             let lang = http.lang_of(&parts.headers);
             Refusal::new(StatusCode::FORBIDDEN, reason.explain(lang)).in_lang(lang)

@@ -1,5 +1,7 @@
 //! An HTTP answer that is an error (RFC 9457).
 
+use std::time::Duration;
+
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{Response as HttpResponse, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -80,9 +82,11 @@ impl Refusal {
         self
     }
 
-    /// Says after how many seconds it may be tried again.
-    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
-        self.headers.push((header::RETRY_AFTER, seconds.into()));
+    /// It is worth trying again after this time, and a second at least.
+    pub(crate) fn retry_after(mut self, time: Duration) -> Self {
+        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        self.headers
+            .push((header::RETRY_AFTER, seconds.max(1).into()));
         self
     }
 

@@ -1,11 +1,13 @@
 //! Who may write over HTTP.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::uri::Uri;
 
 use crate::lang::{ByLang, Lang};
+use crate::listen::is_loopback;
 use crate::live::Live;
 use crate::origin::{Origins, names_loopback};
 
@@ -67,8 +69,13 @@ pub(super) enum Refused {
 }
 
 impl WriteAccess {
-    /// Whether who sends this request may write.
-    pub(super) fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Refused> {
+    /// Whether who sends this request from `remote` may write.
+    pub(super) fn check(
+        &self,
+        headers: &HeaderMap,
+        uri: &Uri,
+        remote: Option<SocketAddr>,
+    ) -> Result<(), Refused> {
         if let Some(key) = &**self.api_key.get() {
             let credentials = headers.get(header::AUTHORIZATION);
             return match credentials.is_some_and(|credentials| key.allows(credentials)) {
@@ -82,7 +89,9 @@ impl WriteAccess {
         if !names_loopback(headers, uri) {
             return Err(Refused::Host);
         }
-        if headers.keys().any(|name| is_of_a_proxy(name.as_str())) {
+        // Only a proxy, with the PROXY protocol, brings somebody from elsewhere to a loopback address.
+        let is_from_here = remote.is_some_and(|remote| is_loopback(remote.ip()));
+        if !is_from_here || headers.keys().any(|name| is_of_a_proxy(name.as_str())) {
             return Err(Refused::Forwarded);
         }
         match self.is_foreign(headers) {
@@ -173,6 +182,10 @@ mod tests {
         }
     }
 
+    fn here() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 1))
+    }
+
     fn local() -> WriteAccess {
         access(true, "")
     }
@@ -185,7 +198,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        access.check(&map, &Uri::from_static("/send"))
+        access.check(&map, &Uri::from_static("/send"), Some(here()))
     }
 
     fn with(headers: &[(&'static str, &'static str)]) -> Result<(), Refused> {
@@ -230,7 +243,7 @@ mod tests {
     fn another_host_in_the_request_line_may_not() {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("localhost"));
-        let check = |uri| local().check(&headers, &Uri::from_static(uri));
+        let check = |uri| local().check(&headers, &Uri::from_static(uri), Some(here()));
         assert_eq!(check("http://example.com/send"), Err(Refused::Host));
         assert_eq!(check("http://localhost:8000/send"), Ok(()));
     }
@@ -246,6 +259,18 @@ mod tests {
         ] {
             assert_eq!(with(&[(name, "x")]), Err(Refused::Forwarded), "{name}");
         }
+    }
+
+    #[test]
+    fn who_a_proxy_says_is_elsewhere_may_not() {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("localhost"));
+        let check = |remote| local().check(&headers, &Uri::from_static("/send"), remote);
+        let from = |text: &str| Some(text.parse().expect("an address"));
+        assert_eq!(check(from("[::ffff:127.0.0.1]:1")), Ok(()));
+        assert_eq!(check(from("192.0.2.7:1")), Err(Refused::Forwarded));
+        assert_eq!(check(from("[2001:db8::7]:1")), Err(Refused::Forwarded));
+        assert_eq!(check(None), Err(Refused::Forwarded));
     }
 
     #[test]
@@ -282,7 +307,7 @@ mod tests {
         let origins = Origins {
             named: vec!["https://example.com".parse().expect("an origin")].into(),
             bound_to_loopback: true,
-            tls: false,
+            ..Origins::default()
         };
         let access = WriteAccess {
             origins: Arc::new(origins),

@@ -136,13 +136,35 @@ impl Server {
 
     /// Connects to `path` without a library: dropped, it is lost without a Close frame.
     pub(crate) fn open_bare(&self, path: &str) -> TcpStream {
-        self.ask_to_upgrade(path, &[])
+        let mut stream = self.tcp();
+        self.ask_to_upgrade(&mut stream, path, &[]);
+        stream
     }
 
     /// What an upgrade of `path` is answered; its `Host` is that of the server unless `headers`
     /// have one.
     pub(crate) fn upgrade(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
-        let mut stream = self.ask_to_upgrade(path, headers);
+        self.upgrade_over(self.tcp(), path, headers).0
+    }
+
+    /// A bare connection.
+    pub(crate) fn tcp(&self) -> TcpStream {
+        TcpStream::connect(self.address()).expect("a connection")
+    }
+
+    /// The same over a connection that is there, which is open for as long as it is kept.
+    pub(crate) fn upgrade_over(
+        &self,
+        mut stream: TcpStream,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> (Reply, TcpStream) {
+        self.ask_to_upgrade(&mut stream, path, headers);
+        Self::answer_of(stream)
+    }
+
+    /// What an upgrade is answered that was asked for.
+    pub(crate) fn answer_of(mut stream: TcpStream) -> (Reply, TcpStream) {
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         let mut reply = Vec::new();
         while !reply.ends_with(b"\r\n\r\n") {
@@ -153,19 +175,18 @@ impl Server {
         if !reply.starts_with(b"HTTP/1.1 101") {
             stream.read_to_end(&mut reply).expect("a reply");
         }
-        Reply::parse(&String::from_utf8(reply).expect("text"))
+        let reply = Reply::parse(&String::from_utf8(reply).expect("text"));
+        (reply, stream)
     }
 
-    fn ask_to_upgrade(&self, path: &str, headers: &[(&str, &str)]) -> TcpStream {
+    fn ask_to_upgrade(&self, stream: &mut TcpStream, path: &str, headers: &[(&str, &str)]) {
         let mut request = format!(
             "GET {path} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
         );
         self.add_headers(&mut request, headers);
-        let mut stream = TcpStream::connect(self.address()).expect("a connection");
         stream.write_all(request.as_bytes()).expect("sent");
         stream.write_all(b"\r\n").expect("sent");
-        stream
     }
 
     /// Adds `headers` to a request, and a `Host` if there is none among them.
@@ -207,10 +228,21 @@ impl Server {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Reply {
+        self.http_over(self.tcp(), method, path, headers, body)
+    }
+
+    /// The same over a connection that is there.
+    pub(crate) fn http_over(
+        &self,
+        mut stream: TcpStream,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
         let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         self.add_headers(&mut request, headers);
         request.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
-        let mut stream = TcpStream::connect(self.address()).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         stream.write_all(request.as_bytes()).expect("sent");
         let mut reply = String::new();

@@ -1,6 +1,7 @@
 //! The wire contract of `telsiz serve`, and what `telsiz connect` does: the real command,
 //! driven with the client of the library.
 
+mod admission;
 mod broadcast;
 mod configuration;
 mod connect;
@@ -16,6 +17,7 @@ mod limits;
 mod lobby;
 mod mounts;
 mod numbered;
+mod proxies;
 mod relay;
 mod reloading;
 mod rules;
