@@ -3,10 +3,17 @@
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
 
-use crate::config::Mount;
+use crate::config::{Mount, Settings};
 use crate::engine::Storage;
 use crate::lang::{ByLang, Lang};
 use crate::listen::reachable;
+use crate::serve::workers;
+
+/// Files that are open besides connections: the log, the engine, the listener, and some to spare.
+const FILES: u64 = 32;
+
+/// Those that a worker has open: its runtime and its event loop.
+const FILES_OF_A_WORKER: u64 = 8;
 
 /// What is where, and how to try it.
 #[derive(Debug)]
@@ -21,8 +28,32 @@ pub(crate) struct Banner<'a> {
     pub(crate) alone: bool,
     /// Where what is said in rooms is kept.
     pub(crate) storage: &'a Storage,
+    /// How many connections there is room for, as far as it is known.
+    pub(crate) room: Option<Room>,
     /// In which language.
     pub(crate) lang: Lang,
+}
+
+/// How many connections there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    connections: u64,
+    open_files: u64,
+}
+
+impl Room {
+    /// What is left of the files that may be open.
+    pub(crate) fn of(open_files: Option<u64>, settings: &Settings) -> Option<Self> {
+        let open_files = open_files?;
+        let besides = FILES + FILES_OF_A_WORKER * workers(settings) as u64;
+        let most = settings
+            .max_connections
+            .map_or(u64::MAX, |most| most.get() as u64);
+        Some(Self {
+            connections: open_files.saturating_sub(besides).min(most),
+            open_files,
+        })
+    }
 }
 
 impl Display for Banner<'_> {
@@ -93,6 +124,22 @@ impl Display for Banner<'_> {
             }
         };
         writeln!(f, "\n{kept}")?;
+        if let Some(Room {
+            connections,
+            open_files,
+        }) = self.room
+        {
+            match lang {
+                Lang::Tr => writeln!(
+                    f,
+                    "Aynı anda {connections} bağlantıya yer var (açık dosya sınırı: {open_files})"
+                )?,
+                Lang::En => writeln!(
+                    f,
+                    "There is room for {connections} connections at a time (limit of open files: {open_files})"
+                )?,
+            }
+        }
         let first = self.mounts.first().map_or("/", Mount::path);
         writeln!(f, "{} telsiz connect {ws}://{at}{first}", TRY.of(lang))?;
         writeln!(f, "{}", STOP.of(lang))

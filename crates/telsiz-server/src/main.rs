@@ -33,6 +33,7 @@ mod limits_hit;
 mod listen;
 mod live;
 mod names;
+mod open_files;
 mod origin;
 mod rate;
 mod rate_limit;

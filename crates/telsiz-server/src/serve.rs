@@ -10,7 +10,7 @@ use tower::ServiceExt;
 
 use crate::admission::Admission;
 use crate::apps::{Mounting, Relay, nothing_elsewhere};
-use crate::banner::Banner;
+use crate::banner::{Banner, Room};
 use crate::cli::Serve;
 use crate::client_address::TrustedProxies;
 use crate::clock::system_clock;
@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::http::Http;
 use crate::listen::is_loopback;
 use crate::live::Live;
+use crate::open_files;
 use crate::origin::Origins;
 use crate::rate_limit::MountRate;
 use crate::reload::Running;
@@ -34,6 +35,7 @@ use crate::stop::{Stopping, stop_on, tell_cut_off};
 pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
     let settings = &config.settings;
     let tls = tls(&config)?;
+    let open_files = open_files::raise_limit();
     let signals = Signals::catch().map_err(|error| failed("cannot wait for signals", error))?;
     let listener = match service::listener()? {
         Some(listener) => listener,
@@ -49,6 +51,7 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
         mounts: &config.mounts,
         alone: config.alone,
         storage: &config.storage,
+        room: Room::of(open_files, settings),
         lang: settings.lang,
     };
     let banner = banner.to_string();
@@ -162,7 +165,7 @@ fn mount(serve: telsiz::Serve, site: &Arc<Site>, config: &Config) -> Mounted {
     (serve, relays, rates)
 }
 
-fn workers(settings: &Settings) -> usize {
+pub(crate) fn workers(settings: &Settings) -> usize {
     let cores = || thread::available_parallelism().ok();
     settings.workers.or_else(cores).map_or(1, Into::into)
 }

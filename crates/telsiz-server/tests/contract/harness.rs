@@ -16,7 +16,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The command, without what the environment says.
 pub(crate) fn telsiz() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_telsiz"));
+    as_ever(Command::new(env!("CARGO_BIN_EXE_telsiz")))
+}
+
+fn as_ever(mut command: Command) -> Command {
     let ours = env::vars_os().map(|(name, _)| name);
     for name in ours.filter(|name| name.to_string_lossy().starts_with("TELSIZ_")) {
         command.env_remove(name);
@@ -60,6 +63,17 @@ impl Server {
                 .args(serve(arguments))
                 .args(["--listen", listen])
                 .envs(variables.iter().copied()),
+        )
+    }
+
+    /// Starts one after `ulimit` with these arguments.
+    pub(crate) fn limited(ulimit: &str, arguments: &str) -> Self {
+        let script = format!("ulimit {ulimit} && exec \"$0\" \"$@\"");
+        Self::of(
+            as_ever(Command::new("sh"))
+                .args(["-c", &script, env!("CARGO_BIN_EXE_telsiz")])
+                .args(serve(arguments))
+                .args(["--listen", "127.0.0.1:0"]),
         )
     }
 

@@ -17,6 +17,7 @@ mod limits;
 mod lobby;
 mod mounts;
 mod numbered;
+mod open_files;
 mod proxies;
 mod relay;
 mod reloading;
