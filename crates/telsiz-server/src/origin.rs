@@ -17,6 +17,8 @@ pub(crate) struct Origins {
     pub(crate) named: Live<Vec<NamedOrigin>>,
     /// Whether nobody else can reach the server.
     pub(crate) bound_to_loopback: bool,
+    /// The port that it listens on.
+    pub(crate) port: u16,
     /// Whether the server itself speaks TLS.
     pub(crate) tls: bool,
 }
@@ -66,6 +68,30 @@ impl Origins {
         named.iter().any(is_named)
             || self.bound_to_loopback && origin.is_of_this_machine()
             || self.is_own(&origin, headers)
+    }
+
+    /// Whether a page has made its own name lead here, to read what this machine alone may read
+    /// (DNS rebinding). It names itself with the port that the server listens on; who comes through
+    /// a proxy in front names that of the proxy.
+    pub(crate) fn is_rebound(&self, headers: &HeaderMap, uri: &Uri) -> bool {
+        if !self.bound_to_loopback {
+            return false;
+        }
+        let hosts = headers.get_all(header::HOST).iter();
+        let hosts = hosts.filter_map(|host| Authority::try_from(host.as_bytes()).ok());
+        let named = self.named.get();
+        hosts.chain(uri.authority().cloned()).any(|host| {
+            let scheme = if self.tls { "https" } else { "http" };
+            let port = host.port_u16().or(default_port(scheme));
+            let is_named = |named: &NamedOrigin| match named {
+                NamedOrigin::Any => true,
+                NamedOrigin::Null => false,
+                NamedOrigin::One(one) => {
+                    one.host.eq_ignore_ascii_case(host.host()) && one.port == port
+                }
+            };
+            port == Some(self.port) && !is_loopback_host(host.host()) && !named.iter().any(is_named)
+        })
     }
 
     /// Whether the server itself serves the pages of `origin`, as far as the request tells. A
@@ -259,6 +285,59 @@ mod tests {
             ("localhost:8000", "https://example.com", false),
         ] {
             is_heard(&origins, host, origin, expected);
+        }
+    }
+
+    #[test]
+    fn on_loopback_a_name_that_was_made_to_lead_here_is_known_by_the_port() {
+        let origins = Origins {
+            named: named(&["http://app.example:8000"]),
+            bound_to_loopback: true,
+            port: 8000,
+            ..Origins::default()
+        };
+        for (host, expected) in [
+            ("evil.example:8000", true),
+            ("127.0.0.1.evil.example:8000", true),
+            ("192.168.1.2:8000", true),
+            ("0.0.0.0:8000", true),
+            ("127.0.0.1:8000", false),
+            ("LocalHost:8000", false),
+            ("[::1]:8000", false),
+            // What a proxy in front passes on.
+            ("example.com", false),
+            ("example.com:443", false),
+            ("backend", false),
+            ("app.example:8000", false),
+        ] {
+            let mut asked = HeaderMap::new();
+            asked.insert(header::HOST, HeaderValue::from_static(host));
+            let is_rebound = |origins: &Origins| origins.is_rebound(&asked, &Uri::from_static("/"));
+            assert_eq!(is_rebound(&origins), expected, "{host}");
+            let reachable = Origins {
+                port: 8000,
+                ..Origins::default()
+            };
+            assert!(!is_rebound(&reachable), "{host}");
+        }
+        let none = HeaderMap::new();
+        assert!(!origins.is_rebound(&none, &Uri::from_static("/")));
+        let uri = Uri::from_static("http://evil.example:8000/");
+        assert!(origins.is_rebound(&none, &uri));
+    }
+
+    #[test]
+    fn on_port_80_and_443_a_name_needs_no_port() {
+        for (tls, port) in [(false, 80), (true, 443)] {
+            let origins = Origins {
+                bound_to_loopback: true,
+                port,
+                tls,
+                ..Origins::default()
+            };
+            let mut asked = HeaderMap::new();
+            asked.insert(header::HOST, HeaderValue::from_static("evil.example"));
+            assert!(origins.is_rebound(&asked, &Uri::from_static("/")), "{port}");
         }
     }
 

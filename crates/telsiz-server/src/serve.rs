@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, thread};
 
+use http::HeaderValue;
 use telsiz::ServerTls;
 use tower::ServiceExt;
 
@@ -18,7 +19,7 @@ use crate::config::{Config, Settings};
 use crate::connections::Connections;
 use crate::engine;
 use crate::failure::Failure;
-use crate::http::Http;
+use crate::http::{HEADERS, Http};
 use crate::listen::is_loopback;
 use crate::live::Live;
 use crate::open_files;
@@ -76,6 +77,7 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
         origins: Arc::new(Origins {
             named: settings.allow_origin.clone().into(),
             bound_to_loopback: is_loopback(address.ip()),
+            port: address.port(),
             tls: tls.is_some(),
         }),
         trusted_proxies: TrustedProxies(settings.trusted_proxies.clone().into()),
@@ -92,6 +94,9 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
     if settings.proxy_protocol {
         let proxies = site.trusted_proxies.clone();
         serve = serve.proxy_protocol(move |peer| proxies.have(peer));
+    }
+    for (name, value) in HEADERS {
+        serve = serve.header(name, HeaderValue::from_static(value));
     }
     for relay in &relays {
         let relay = relay.clone();

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderValue};
-use axum::middleware::map_response;
-use axum::response::Response;
+use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
 
 use self::docs::Documents;
 use self::write_access::WriteAccess;
 use crate::apps::Relay;
 use crate::config::Mounts;
-use crate::lang::Lang;
+use crate::lang::{ByLang, Lang};
 use crate::live::Live;
 use crate::rules::Site;
 
@@ -24,6 +25,7 @@ mod docs;
 mod elsewhere;
 mod extract;
 mod figures;
+mod headers;
 mod openapi;
 mod operation;
 mod page;
@@ -36,6 +38,7 @@ mod status;
 mod told;
 mod write_access;
 
+pub(crate) use self::headers::HEADERS;
 pub(crate) use self::refusal::Refusal;
 pub(crate) use self::write_access::ApiKey;
 
@@ -80,12 +83,14 @@ impl Http {
         // JSON may spell each byte of a message with six.
         let body = self.site.limits.max_message_size;
         let body = body.saturating_mul(6).saturating_add(BESIDES);
+        let site = self.site.clone();
         routes
             .router
             .fallback(elsewhere::no_page)
             .method_not_allowed_fallback(elsewhere::no_method)
             .layer(DefaultBodyLimit::max(body))
             .layer(cors::layer(&self.site.origins))
+            .layer(from_fn_with_state(site, not_rebound))
             .layer(map_response(settled))
             .with_state(Arc::new(self))
     }
@@ -96,14 +101,27 @@ impl Http {
     }
 }
 
-/// Adds what all answers have: what is told changes at any time unless it says otherwise, and is
-/// what it is said to be.
+/// Refuses pages that have made their own name lead here, whatever they ask for.
+async fn not_rebound(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    const TEXT: ByLang<&str> = ByLang {
+        tr: "İsteğin Host başlığı bu makineyi göstermiyor. Bu ada izin vermek için sunucuyu \
+             --allow-origin http://HOST:PORT ile başlatın.",
+        en: "The Host of the request is not this machine. To allow that name, start the server with \
+             --allow-origin http://HOST:PORT.",
+    };
+    if !site.origins.is_rebound(request.headers(), request.uri()) {
+        return next.run(request).await;
+    }
+    let lang = site.http_lang(request.headers());
+    let refusal = Refusal::new(StatusCode::FORBIDDEN, TEXT.of(lang));
+    refusal.in_lang(lang).into_response()
+}
+
+/// What is told changes at any time, unless it says otherwise.
 async fn settled(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-    let nosniff = HeaderValue::from_static("nosniff");
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
 }

@@ -10,8 +10,8 @@ use crate::config::Mount;
 use crate::lang::{ByLang, Lang};
 
 /// What the page may do: load its style.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'";
 
 /// Whether a request names HTML among what it accepts.
 pub(super) fn is_asked_for(headers: &HeaderMap) -> bool {

@@ -188,3 +188,96 @@ async fn the_path_of_an_app_tells_that_it_is_for_websockets() {
     );
     assert!(reply.detail().contains("ws://"));
 }
+
+/// Headers that all answers have.
+const ALWAYS: [(&str, &str); 4] = [
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+];
+
+#[tokio::test]
+async fn every_answer_has_the_headers_that_keep_browsers_from_misusing_it() {
+    let server = Server::start("--max-connections 1");
+    let _open = server.open("/echo").await;
+    let foreign = [("Origin", "https://example.com")];
+    let html = [("Accept", "text/html")];
+    let get = |path| server.get(path);
+    for (what, reply) in [
+        ("JSON", get("/rooms")),
+        ("figures", get("/metrics")),
+        ("the page", server.http("GET", "/", &html, "")),
+        ("the documents", get("/docs")),
+        ("a script", get("/docs/try.js")),
+        ("no page", get("/no/such/page")),
+        ("no method", server.http("DELETE", "/send", &[], "")),
+        ("no HTTP", get("/echo")),
+        ("no body", server.http("POST", "/send", &[], "no JSON")),
+        ("no right", server.http("POST", "/send", &foreign, "")),
+        ("a foreign upgrade", server.upgrade("/echo", &foreign)),
+        ("one too many", server.upgrade("/echo", &[])),
+        ("no version", {
+            let version = [("Sec-WebSocket-Version", "12")];
+            server.upgrade("/echo", &version)
+        }),
+        ("no head", server.http("GET", "/\u{1}", &[], "")),
+    ] {
+        for (name, value) in ALWAYS {
+            assert_eq!(reply.header(name), Some(value), "{what}: {}", reply.status);
+        }
+        let policy = reply.header("content-security-policy").expect(what);
+        assert!(policy.starts_with("default-src 'none'"), "{what}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{what}");
+        let may_run = policy.contains("script-src");
+        assert_eq!(may_run, what == "the documents", "{what}");
+    }
+    let accepted = Server::start("").upgrade("/echo", &[]);
+    assert_eq!(accepted.header("x-content-type-options"), None);
+}
+
+#[tokio::test]
+async fn on_loopback_a_name_that_was_made_to_lead_here_reads_nothing() {
+    let server = Server::start("");
+    let port = server.address().port();
+    let [rebound, local, by_number] = ["evil.example", "localhost", "127.0.0.1"]
+        .map(|name| format!("{name}:{port}"))
+        .map(|host| [("Host", host), ("Accept-Language", "en".to_owned())]);
+    let asked = |method, path, headers: &[(&'static str, String); 2]| {
+        let headers = headers
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        server.http(method, path, &headers, "")
+    };
+    for path in [
+        "/",
+        "/rooms",
+        "/api/rooms/a/members",
+        "/api/rooms/a/messages",
+        "/api/stats",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/no/such/page",
+    ] {
+        for method in ["GET", "HEAD", "OPTIONS"] {
+            let reply = asked(method, path, &rebound);
+            assert_eq!(reply.status, 403, "{method} {path}");
+        }
+        let reply = asked("GET", path, &rebound);
+        assert!(reply.detail().contains("--allow-origin"));
+        assert_ne!(asked("GET", path, &local).status, 403, "{path}");
+        assert_ne!(asked("GET", path, &by_number).status, 403, "{path}");
+    }
+    // What a proxy in front passes on: its own name, without our port.
+    for host in ["example.com", "example.com:443"] {
+        assert_eq!(
+            server.http("GET", "/rooms", &[("Host", host)], "").status,
+            200
+        );
+    }
+    let reachable = Server::with("", "0.0.0.0:0", &[]);
+    let host = format!("example.com:{}", reachable.address().port());
+    let headers = [("Host", host.as_str())];
+    assert_eq!(reachable.http("GET", "/rooms", &headers, "").status, 200);
+}
