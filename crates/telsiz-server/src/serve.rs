@@ -57,10 +57,10 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
     };
     let banner = banner.to_string();
 
-    let bounds = settings.stop_bounds();
+    let times = settings.stop_times();
     let serve = telsiz::serve(listener)
-        .stop_window(bounds.window)
-        .drain_timeout(bounds.drain());
+        .stop_window(times.window)
+        .drain_timeout(times.drain());
     let stopper = serve.stopper();
     let connections = Connections::default();
     let rooms = Rooms::new(
@@ -85,7 +85,7 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
         connections,
         rooms,
         announce_limit: settings.announce_limit,
-        stopping: Stopping::of(stopper.clone(), bounds),
+        stopping: Stopping::of(stopper.clone(), times),
     });
     let (mut serve, relays, rates) = mount(serve, &site, &config);
     if let Some(tls) = tls.clone() {
@@ -114,7 +114,7 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
     let serve = serve
         .workers(workers(settings))
         .http(move |request| router.clone().oneshot(request));
-    tokio::spawn(stop_on(signals, stopper.clone(), bounds));
+    tokio::spawn(stop_on(signals, stopper.clone(), times));
     let running = Running {
         asked,
         config,

@@ -21,14 +21,14 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// How a server is to stop.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
+pub(crate) struct StopTimes {
     /// Over how long the closing of the connections is spread.
     pub(crate) window: Duration,
     /// How long all else may take.
     pub(crate) timeout: Duration,
 }
 
-impl Bounds {
+impl StopTimes {
     /// As they are configured.
     pub(crate) fn new(window: Option<Period>, Period(timeout): Period) -> Self {
         let window = window.map_or(Duration::ZERO, |Period(window)| window);
@@ -43,14 +43,14 @@ impl Bounds {
 
 /// Stops the server on the first signal as it should be. On the second one, or when that takes
 /// longer than it may, the process ends.
-pub(crate) async fn stop_on(mut signals: Signals, stopper: Stopper, bounds: Bounds) {
+pub(crate) async fn stop_on(mut signals: Signals, stopper: Stopper, times: StopTimes) {
     signals.next().await;
     tracing::info!("stopping: closing all connections; a second signal stops at once");
     service::tell_stopping();
     stopper.stop_with(CloseCode::RESTART);
     tokio::select! {
         () = signals.next() => process::exit(1),
-        () = sleep(bounds.window + bounds.timeout) => {
+        () = sleep(times.window + times.timeout) => {
             tracing::warn!("the stop took longer than stop_timeout: the rest is left undone; what was acknowledged is stored");
             process::exit(CUT_OFF)
         }
@@ -78,8 +78,8 @@ pub(crate) struct Stopping {
 
 impl Stopping {
     /// Of a server that stops so.
-    pub(crate) fn of(stopper: Stopper, bounds: Bounds) -> Self {
-        let window = bounds.window;
+    pub(crate) fn of(stopper: Stopper, times: StopTimes) -> Self {
+        let window = times.window;
         Self { stopper, window }
     }
 

@@ -19,7 +19,7 @@ use crate::names::{Characters, Naming};
 use crate::origin::NamedOrigin;
 use crate::rate_limit::{HistoryRate, RateLimit};
 use crate::rooms::RoomLimits;
-use crate::stop::Bounds;
+use crate::stop::StopTimes;
 
 keys! {
     /// What a server is told.
@@ -142,8 +142,8 @@ keys! {
 
 impl Settings {
     /// How long a stop may take.
-    pub(crate) fn stop_bounds(&self) -> Bounds {
-        Bounds::new(self.stop_window, self.stop_timeout)
+    pub(crate) fn stop_times(&self) -> StopTimes {
+        StopTimes::new(self.stop_window, self.stop_timeout)
     }
 
     /// What a connection may send and how, unless its mount says otherwise.
