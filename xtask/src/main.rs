@@ -11,6 +11,7 @@ mod instructions;
 mod interop;
 mod places;
 mod release;
+mod soak;
 mod stamp;
 mod step;
 mod summary;
@@ -45,6 +46,8 @@ enum Chore {
     Bench(bench::Options),
     /// Fuzz: cargo-fuzz on the targets in fuzz/
     Fuzz(fuzz::Options),
+    /// Load our server for minutes with clients of all kinds, kill it, start it again, and check what it said
+    Soak(soak::Options),
     /// Count the instructions of single operations and compare them with the baseline
     Instructions(instructions::Options),
     /// Check licences, banned crates and sources of all dependencies
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Some(Chore::Interop(options)) => interop::run(&options),
         Some(Chore::Bench(options)) => bench::run(&options),
         Some(Chore::Fuzz(options)) => fuzz::run(&options),
+        Some(Chore::Soak(options)) => soak::run(&options),
         Some(Chore::Instructions(options)) => instructions::run(&options),
         Some(Chore::Deny) => deny::check().map(|()| ExitCode::SUCCESS),
     };

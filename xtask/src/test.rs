@@ -15,6 +15,7 @@ use crate::instructions;
 use crate::interop;
 use crate::places;
 use crate::release;
+use crate::soak;
 use crate::step::Step;
 use crate::summary::{self, Line};
 use crate::tally::Tally;
@@ -45,6 +46,8 @@ enum Part {
     Instructions,
     /// Our server under other people's clients
     Interop,
+    /// Our server under 3 minutes of load, killed and started again
+    Soak,
     /// The Autobahn testsuite, both roles
     Conformance,
     /// Licences, bans and sources of dependencies
@@ -91,6 +94,7 @@ impl Part {
             Self::Bench => bench(),
             Self::Fuzz => return fuzzed(name),
             Self::Release => release::binary().map(|_| Tally::one(true)),
+            Self::Soak => soak::check(&soak::Options::default()).map(|()| Tally::one(true)),
             Self::Deny => deny::check().map(|()| Tally::one(true)),
             Self::Instructions => return instructions::lines(&instructions::Options::default()),
             Self::Interop => return interop::lines(&interop::Options::default()),

@@ -76,9 +76,11 @@ impl Member {
             Temper::Staller => {
                 self.world.tally.count("stalls");
                 self.note("--", "stops reading");
-                let time = self.random.millis(2_000, 18_000);
+                let time = self.random.millis(1_000, 14_000);
+                let begun = Instant::now();
                 self.world.pause(time).await;
                 self.note("--", "reads again");
+                session.stalled = session.stalled.max(begun.elapsed());
                 session.reads_since = Instant::now();
                 None
             }
