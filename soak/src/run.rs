@@ -19,7 +19,7 @@ use crate::world::{Mode, World};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long `/health` may take to answer while the server lives.
-const HEALTH: Duration = Duration::from_secs(3);
+const HEALTH: Duration = Duration::from_secs(5);
 
 /// How much more memory than at the start there may be at the end, in hundredths.
 const GROWTH: u64 = 10;

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 
 /// The bytes that the kernel keeps for a client that will stop reading.
-const SMALL: u32 = 16 * 1024;
+const SMALL: u32 = 64 * 1024;
 
 /// A connection that [`Cut`] ends.
 #[derive(Debug)]

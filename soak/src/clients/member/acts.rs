@@ -77,10 +77,9 @@ impl Member {
                 self.world.tally.count("stalls");
                 self.note("--", "stops reading");
                 let time = self.random.millis(1_000, 14_000);
-                let begun = Instant::now();
+                session.has_stalled = true;
                 self.world.pause(time).await;
                 self.note("--", "reads again");
-                session.stalled = session.stalled.max(begun.elapsed());
                 session.reads_since = Instant::now();
                 None
             }

@@ -16,9 +16,6 @@ use crate::world::{Life, Mode, lock};
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long the server waits, about, for the answer to its Close frame.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(9);
-
 /// A connection of a member.
 pub(super) struct Session {
     pub(super) ws: WebSocket<Socket>,
@@ -29,8 +26,8 @@ pub(super) struct Session {
     pub(super) asked: BTreeMap<u64, Asked>,
     /// It reads since then.
     pub(super) reads_since: Instant,
-    /// The longest time that it did not read.
-    pub(super) stalled: Duration,
+    /// It did not read for a while, and may not have caught up.
+    pub(super) has_stalled: bool,
 }
 
 /// A request that waits for its answer.
@@ -71,7 +68,7 @@ impl Member {
             life,
             asked: BTreeMap::new(),
             reads_since: Instant::now(),
-            stalled: Duration::ZERO,
+            has_stalled: false,
         };
         lock(&self.seats).is_open = true;
         for room in self.wanted.clone() {
@@ -224,12 +221,8 @@ impl Member {
         let code = session.ws.close_code().map_or(1006, u16::from);
         self.note("--", &format!("ended with {code}: {how}"));
         self.world.tally.count(&format!("ended/{code}"));
-        let is_slow = match code {
-            4008 => self.temper == Temper::Staller,
-            // The server does not wait for ever until what it closes with is read.
-            1006 => session.stalled >= CLOSE_TIMEOUT,
-            _ => false,
-        };
+        // The server does not wait for ever until what it closes with is read.
+        let is_slow = session.has_stalled && matches!(code, 4008 | 1006);
         if !is_slow && !self.world.is_excused(session.life) {
             self.complain(&format!("the connection ended with {code}: {how}"));
         }
