@@ -83,6 +83,7 @@ impl Run {
         let mut clients = Clients::enter(&self.world, self.seed, number, &Crowd::USUAL);
         let end = Instant::now() + phase.time;
         let mut random = Random::of(self.seed, number, "falls", 0);
+        let mut falls = 0;
         while Instant::now() < end {
             let next = match phase.kind {
                 Kind::Falls => Instant::now() + random.millis(2000, 12_000),
@@ -90,7 +91,14 @@ impl Run {
             };
             self.live_until(next.min(end)).await?;
             if phase.kind == Kind::Falls && next < end {
-                self.end(random.chance(60)).await?;
+                // Each phase has both.
+                let kill = match falls {
+                    0 => true,
+                    1 => false,
+                    _ => random.chance(60),
+                };
+                falls += 1;
+                self.end(kill).await?;
                 sleep(random.millis(0, 1200)).await;
                 self.start().await?;
             }
