@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, value_parser};
 
 use crate::run::Run;
 use crate::server::Server;
@@ -30,8 +30,8 @@ struct Options {
     /// The server
     #[arg(long, value_name = "FILE")]
     server: PathBuf,
-    /// How long to go on, besides what the checks take
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    /// How long to go on, besides what the checks take; at least 2
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u64).range(2..))]
     minutes: u64,
     /// What the clients choose follows from this; another one each time by default
     #[arg(long, value_name = "N")]

@@ -67,26 +67,32 @@ pub(crate) struct Phase {
 pub(crate) enum Kind {
     /// The server is killed and stopped, again and again.
     Falls,
-    /// It lives on; what it holds at the end is what it starts with.
+    /// It lives on; the most that it holds at the end of such a phase is what it starts with.
     Warm,
     /// It lives on; what it holds at the end is compared with that.
     Long,
 }
 
-/// The phases of a run: the first half with falls, then one long life, a third of which is to make it warm.
+/// How long the server has to be under load until it holds what it holds under load. It keeps up to 16 MiB of what
+/// was said lately in memory, and gets so much in about half of this.
+const WARM: Duration = Duration::from_secs(60);
+
+/// The phases of a run: more than half of it with falls, then one long life, which begins with making it warm.
 pub(crate) fn phases(time: Duration) -> Vec<Phase> {
-    let split = |kind, time: Duration| {
-        let count = (time.as_secs() / 60).max(1) as u32;
+    let split = |kind, most: u64, time: Duration| {
+        let count = (time.as_secs() / most).max(1) as u32;
         let phase = Phase {
             time: time / count,
             kind,
         };
         vec![phase; count as usize]
     };
+    let warm = WARM.max(time / 6);
+    let long = (time - warm) * 3 / 8;
     [
-        split(Kind::Falls, time / 2),
-        split(Kind::Warm, time / 6),
-        split(Kind::Long, time / 3),
+        split(Kind::Falls, 60, time - warm - long),
+        split(Kind::Warm, 30, warm),
+        split(Kind::Long, 60, long),
     ]
     .concat()
 }
@@ -97,11 +103,13 @@ mod tests {
 
     #[test]
     fn the_phases_take_the_time_that_was_asked_for() {
-        for minutes in [1, 3, 30] {
+        for minutes in [2, 3, 30] {
             let time = Duration::from_secs(60 * minutes);
             let all: Duration = phases(time).iter().map(|phase| phase.time).sum();
             assert_eq!(all.as_secs(), time.as_secs());
         }
-        assert_eq!(phases(Duration::from_secs(180)).len(), 3);
+        let kinds = phases(Duration::from_secs(180));
+        let kinds: Vec<_> = kinds.iter().map(|phase| phase.kind).collect();
+        assert_eq!(kinds, [Kind::Falls, Kind::Warm, Kind::Warm, Kind::Long]);
     }
 }

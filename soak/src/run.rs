@@ -67,7 +67,6 @@ impl Run {
         let mut last = Kind::Falls;
         for (number, phase) in (1..).zip(plan::phases(time)) {
             if phase.kind == Kind::Warm && last != Kind::Warm {
-                // One that did not have to recover anything is compared with itself.
                 self.end(false).await?;
                 self.start().await?;
             }
@@ -124,14 +123,17 @@ impl Run {
     async fn weigh(&mut self, kind: Kind) -> Result<(), String> {
         let start = match (kind, self.held) {
             (Kind::Falls, _) => return Ok(()),
-            (Kind::Warm, _) | (_, None) => {
+            (Kind::Long, Some((start, _))) => start,
+            (_, before) => {
                 // What was freed goes back to the system a while later.
-                sleep(Duration::from_secs(5)).await;
-                let held = self.server.held()?;
+                sleep(Duration::from_secs(4)).await;
+                let mut held = self.server.held()?;
+                if let Some((before, _)) = before {
+                    held.resident = held.resident.max(before.resident);
+                }
                 self.held = Some((held, held));
                 return Ok(());
             }
-            (Kind::Long, Some((start, _))) => start,
         };
         let most = start.resident + start.resident * GROWTH / 100;
         let server = &self.server;
@@ -207,9 +209,16 @@ impl Run {
 }
 
 async fn all_end(clients: &mut JoinSet<()>, who: &str) -> Result<(), String> {
-    let ending = async { while clients.join_next().await.is_some() {} };
-    let ended = timeout(PATIENCE, ending).await;
-    ended.map_err(|_| format!("{} {who} do not come to an end", clients.len()))
+    let ending = async {
+        while let Some(ended) = clients.join_next().await {
+            ended.map_err(|error| format!("one of the {who} is wrong itself: {error}"))?;
+        }
+        Ok(())
+    };
+    match timeout(PATIENCE, ending).await {
+        Ok(ended) => ended,
+        Err(_) => Err(format!("{} {who} do not come to an end", clients.len())),
+    }
 }
 
 /// Asks for `/health` again and again.

@@ -12,7 +12,7 @@ use crate::step::Step;
 /// How long to go on, and with which choices.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How long to go on, besides what the checks take
+    /// How long to go on, besides what the checks take; at least 2
     #[arg(long, value_name = "N", default_value_t = 3)]
     minutes: u64,
     /// What the clients choose follows from this; another one each time by default
