@@ -73,9 +73,15 @@ pub(crate) enum Kind {
     Long,
 }
 
-/// How long the server has to be under load until it holds what it holds under load. It keeps up to 16 MiB of what
-/// was said lately in memory, and gets so much in about half of this.
+/// How long the server has to be under load, at least, until it holds what it holds under load.
 const WARM: Duration = Duration::from_secs(60);
+
+/// How much has to be said until then: twice what it keeps of it in memory. Where the machine has other things to do,
+/// that takes longer.
+pub(crate) const WARM_BYTES: u64 = 32 << 20;
+
+/// How often a phase may be repeated for that.
+pub(crate) const WARM_AGAIN: usize = 2;
 
 /// The phases of a run: more than half of it with falls, then one long life, which begins with making it warm.
 pub(crate) fn phases(time: Duration) -> Vec<Phase> {

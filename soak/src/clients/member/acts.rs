@@ -146,6 +146,7 @@ impl Member {
             newest: self.world.newest(room),
         };
         self.world.tally.count("published");
+        self.world.tally.add("bytes", saying.text.len() as u64);
         self.publish(session, saying).await;
     }
 
