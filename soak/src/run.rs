@@ -51,6 +51,7 @@ impl Run {
         let health = tokio::spawn(watch_health(world.clone()));
         let done = tokio::select! {
             done = self.phases(time) => done,
+            () = world.watch_ourselves() => Ok(()),
             // What others find at the same moment belongs to it.
             () = async { world.failed().await; sleep(Duration::from_millis(300)).await } => Ok(()),
         };

@@ -11,6 +11,12 @@ use crate::oracle::{Entry, Oracle, Violation};
 use crate::seats::Seats;
 use crate::tally::Tally;
 
+/// After so long without running, what clients waited for says nothing about the server.
+const FROZEN: Duration = Duration::from_secs(3);
+
+/// So long after that they find out.
+const THAWED: Duration = Duration::from_secs(5);
+
 /// What clients are to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -49,6 +55,8 @@ pub(crate) struct World {
     members: Mutex<Vec<Arc<Mutex<Seats>>>>,
     mode: watch::Sender<Mode>,
     life: watch::Sender<Life>,
+    /// When this process was seen running last, and when it had not run for long before.
+    seen: Mutex<(Instant, Option<Instant>)>,
     found: Mutex<Vec<Found>>,
     failed: watch::Sender<bool>,
 }
@@ -66,6 +74,7 @@ impl World {
                 number: 0,
                 is_up: false,
             }),
+            seen: Mutex::new((Instant::now(), None)),
             found: Mutex::default(),
             failed: watch::Sender::new(false),
         }
@@ -137,9 +146,29 @@ impl World {
         }
     }
 
-    /// Whether what ended may have ended with the server, which was like `before` then.
+    /// Whether what ended may have ended with the server, which was like `before` then, or because it was ourselves
+    /// that did not answer.
     pub(crate) fn is_excused(&self, before: Life) -> bool {
-        self.life() != before
+        self.life() != before || self.was_frozen()
+    }
+
+    /// Whether the machine did not let this process run a moment ago.
+    fn was_frozen(&self) -> bool {
+        let (seen, frozen) = &mut *lock(&self.seen);
+        if seen.elapsed() > FROZEN {
+            *frozen = Some(Instant::now());
+            self.tally.count("freezes");
+        }
+        *seen = Instant::now();
+        frozen.is_some_and(|frozen| frozen.elapsed() < THAWED)
+    }
+
+    /// Sees again and again that this process runs.
+    pub(crate) async fn watch_ourselves(&self) {
+        loop {
+            self.was_frozen();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Waits for `time`, or until something else is to be done.
