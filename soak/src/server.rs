@@ -171,7 +171,8 @@ impl Server {
         let signalled = Command::new("kill").args(["-TERM", &id]).status().await;
         signalled.map_err(|error| format!("the server cannot be told to stop: {error}"))?;
         match timeout(STOP, child.wait()).await {
-            Ok(Ok(status)) if status.success() => Ok(begun.elapsed()),
+            // 3: some clients did not answer in time, and here some never do.
+            Ok(Ok(status)) if matches!(status.code(), Some(0 | 3)) => Ok(begun.elapsed()),
             Ok(Ok(status)) => Err(format!("told to stop, the server ended with {status}")),
             Ok(Err(error)) => Err(format!("nobody knows how the server ended: {error}")),
             Err(_) => Err(format!(
