@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use crate::authorize::{Authorize, Forbidden, Identity, Operation};
 use crate::clock::Clock;
 use crate::engine::{Appended, Engine, EngineError, HistoryPage, PublishError};
 use crate::event::{Ephemeral, Signal, Status, Told};
+use crate::figures::{Counts, Figures, Publishing};
 use crate::inbox::Inbox;
 use crate::member::{ConnectionId, Listing, Member, RoomSummary, User};
 use crate::name::RoomName;
@@ -24,6 +26,9 @@ pub struct Hub {
     options: HubOptions,
     last_connection: AtomicU64,
     pub(crate) switchboard: Arc<Switchboard>,
+    pub(crate) counts: Counts,
+    /// Of the workers that there are.
+    inboxes: Mutex<Vec<Weak<Inbox>>>,
 }
 
 /// Settings of a [`Hub`].
@@ -88,6 +93,8 @@ impl Hub {
             options,
             last_connection: AtomicU64::new(u64::from(options.node) << 48),
             switchboard,
+            counts: Counts::default(),
+            inboxes: Mutex::default(),
         })
     }
 
@@ -115,6 +122,10 @@ impl Hub {
     pub fn worker<O: Outlet>(self: &Arc<Self>, outlet: O) -> Arc<Worker<O>> {
         let HubOptions { inbox, turn, .. } = self.options;
         let inbox = Arc::new(Inbox::new(inbox));
+        let mut inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        inboxes.retain(|known| known.strong_count() > 0);
+        inboxes.push(Arc::downgrade(&inbox));
+        drop(inboxes);
         Arc::new(Worker::new(self.clone(), inbox, turn, outlet))
     }
 
@@ -150,14 +161,54 @@ impl Hub {
         room: &RoomName,
         draft: Draft,
     ) -> Result<Appended, PublishError> {
-        self.authorize(Operation::Publish, room, identity)?;
+        if let Err(forbidden) = self.authorize(Operation::Publish, room, identity) {
+            self.counts.publishing(Publishing::Forbidden);
+            return Err(forbidden.into());
+        }
         if let Some(max) = self.options.max_text.map(NonZeroUsize::get)
             && draft.text.len() > max
         {
+            self.counts.publishing(Publishing::TooLarge);
             return Err(PublishError::TooLarge { max });
         }
         let _pass = self.switchboard.wait_for_room(room).await;
-        self.engine.publish(room, draft).await
+        let published = self.engine.publish(room, draft).await;
+        self.counts.publishing(match &published {
+            Ok(appended) if appended.repeated => Publishing::Repeated,
+            Ok(_) => Publishing::Stored,
+            Err(PublishError::Forbidden(_)) => Publishing::Forbidden,
+            Err(PublishError::TooLarge { .. }) => Publishing::TooLarge,
+            Err(PublishError::Busy) => Publishing::Busy,
+            Err(PublishError::Engine(_)) => Publishing::Failed,
+        });
+        published
+    }
+
+    /// What it counts.
+    pub fn figures(&self) -> Figures {
+        let (waiting, oldest) = self.waiting();
+        let presence = self.engine.presence();
+        Figures {
+            rooms: presence.room_count(),
+            members: presence.member_count(),
+            waiting,
+            oldest,
+            engine: self.engine.figures(),
+            ..self.counts.figures()
+        }
+    }
+
+    /// What waits for the workers or is not yet delivered, in bytes; and for how long the oldest
+    /// of it has waited.
+    pub fn waiting(&self) -> (usize, Duration) {
+        let inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let inboxes: Vec<_> = inboxes.iter().filter_map(Weak::upgrade).collect();
+        let oldest = inboxes.iter().filter_map(|inbox| inbox.oldest()).min();
+        let age = |since| Instant::now().saturating_duration_since(since);
+        (
+            inboxes.iter().map(|inbox| inbox.weight()).sum(),
+            oldest.map_or(Duration::ZERO, age),
+        )
     }
 
     /// A page of what was published in a room; page 1 is the newest.

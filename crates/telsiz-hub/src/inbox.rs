@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
@@ -32,6 +33,9 @@ pub(crate) struct Inbox {
 struct Queue {
     waiting: Waiting,
     waker: Option<Waker>,
+    /// Since when the first of what was taken last waited. All of it is delivered when the worker
+    /// asks for more.
+    taken: Option<Instant>,
 }
 
 /// What a worker takes out of its inbox.
@@ -43,6 +47,8 @@ pub(crate) struct Waiting {
     pub(crate) behind: HashSet<RoomName>,
     /// Of those who published.
     pub(crate) receipts: Vec<Receipt>,
+    /// Since when the first of it is there.
+    pub(crate) since: Option<Instant>,
 }
 
 impl Waiting {
@@ -78,6 +84,7 @@ impl Inbox {
             }
             _ => {
                 self.weight.fetch_add(weight, Ordering::Relaxed);
+                queue.waiting.since.get_or_insert_with(Instant::now);
                 queue.waiting.events.push_back((room.clone(), event));
                 false
             }
@@ -111,6 +118,7 @@ impl Inbox {
     /// Takes all that is there.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Waiting> {
         let mut queue = self.lock();
+        queue.taken = queue.waiting.since;
         if queue.waiting.is_empty() {
             queue.waker = Some(cx.waker().clone());
             return Poll::Pending;
@@ -128,8 +136,8 @@ impl Inbox {
 
     /// Nobody takes anything out any more: who waits for that waits no longer.
     pub(crate) fn close(&self) {
-        let waiting = std::mem::take(&mut *self.lock());
-        drop(waiting);
+        let queue = std::mem::take(&mut *self.lock());
+        drop(queue);
         self.weight.store(0, Ordering::Relaxed);
         self.room.notify_waiters();
     }
@@ -137,6 +145,12 @@ impl Inbox {
     /// What is there and what is not yet delivered, in bytes.
     pub(crate) fn weight(&self) -> usize {
         self.weight.load(Ordering::Relaxed)
+    }
+
+    /// Since when the oldest of that waits.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        let queue = self.lock();
+        queue.taken.or(queue.waiting.since)
     }
 
     /// An empty one has, however small it is.
@@ -223,6 +237,23 @@ mod tests {
             assert_eq!(!waiting.events.is_empty(), fits);
             assert_eq!(waiting.behind.is_empty(), fits);
         }
+    }
+
+    #[test]
+    fn what_was_taken_waits_until_the_worker_asks_for_more() {
+        let inbox = Inbox::new(1024);
+        assert_eq!(inbox.oldest(), None);
+        inbox.push(&room("a"), published(1), None);
+        let oldest = inbox.oldest();
+        assert!(oldest.is_some());
+        inbox.push(&room("a"), published(2), None);
+        assert_eq!(take(&inbox).expect("something").since, oldest);
+        assert_eq!(inbox.oldest(), oldest, "it is being delivered");
+        inbox.push(&room("a"), published(3), None);
+        assert_eq!(inbox.oldest(), oldest);
+        assert!(take(&inbox).is_some_and(|waiting| waiting.since > oldest));
+        assert!(take(&inbox).is_none());
+        assert_eq!(inbox.oldest(), None);
     }
 
     #[test]

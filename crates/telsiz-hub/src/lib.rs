@@ -29,6 +29,7 @@ pub use self::engine::{
     OpenError, Presence, PublishError, Receipt, Slice, Stored, Subscriber,
 };
 pub use self::event::{Ephemeral, Event, Signal, Status, Told};
+pub use self::figures::{Distribution, EngineFigures, Figures, Publishing};
 pub use self::hub::{Hub, HubOptions, ReadError};
 pub use self::member::{ConnectionId, Listing, Member, RoomSummary, User};
 pub use self::name::{InvalidName, MAX_NAME, Named, RoomName};
@@ -40,6 +41,7 @@ mod authorize;
 mod clock;
 mod engine;
 mod event;
+mod figures;
 mod hub;
 mod inbox;
 mod member;

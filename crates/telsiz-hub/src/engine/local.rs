@@ -26,6 +26,8 @@ struct Tables {
     connections: HashMap<ConnectionId, VecDeque<(u64, RoomName)>>,
     /// Of the last joining.
     number: u64,
+    /// How many connections are in rooms, counted in each.
+    members: usize,
     /// The connections of a user that are in a room.
     users: HashMap<Arc<str>, Vec<ConnectionId>>,
     /// For whom a place is kept, where rooms are limited.
@@ -153,6 +155,7 @@ impl Tables {
             Entry::Occupied(mut known) => known.get_mut().member = member.clone(),
             Entry::Vacant(place) => {
                 self.number += 1;
+                self.members += 1;
                 place.insert(Entered {
                     member: member.clone(),
                     number: self.number,
@@ -181,6 +184,7 @@ impl Tables {
     fn leave(&mut self, name: &RoomName, connection: ConnectionId) -> Option<usize> {
         let room = self.rooms.get_mut(name)?;
         let Entered { member, number } = room.members.remove(&connection)?;
+        self.members -= 1;
         if let Some(tabs) = room.users.get_mut(&member.user.id) {
             tabs.count -= 1;
             if tabs.count == 0 {
@@ -322,6 +326,10 @@ impl Presence for Local {
         self.lock().rooms.len()
     }
 
+    fn member_count(&self) -> usize {
+        self.lock().members
+    }
+
     fn rooms_of(
         &self,
         connection: ConnectionId,
@@ -417,9 +425,13 @@ mod tests {
         let who = member(1, "ali");
         enter(&local, "a", &who);
         enter(&local, "a", &who);
+        enter(&local, "b", &who);
         assert_eq!(users(&local, "a"), (vec![1], 1, 1));
+        assert_eq!((local.room_count(), local.member_count()), (2, 2));
+        leave(&local, "a", &who);
         leave(&local, "a", &who);
         assert_eq!(users(&local, "a"), (vec![], 0, 0));
+        assert_eq!((local.room_count(), local.member_count()), (1, 1));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::local::Local;
 use super::{
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::clock::{Clock, Timestamp};
 use crate::event::Event;
+use crate::figures::{EngineFigures, Histogram};
 use crate::name::RoomName;
 use crate::publication::{Draft, Epoch, IdempotencyKey, Position, Publication};
 use crate::retention::{Keep, Retention};
@@ -23,6 +25,7 @@ pub struct Memory {
     retention: Retention,
     logs: Mutex<Logs>,
     closed: AtomicBool,
+    durable: Histogram,
 }
 
 struct Logs {
@@ -59,6 +62,7 @@ impl Memory {
                 epoch: Epoch::new(name),
             }),
             closed: AtomicBool::new(false),
+            durable: Histogram::default(),
         }
     }
 
@@ -100,6 +104,7 @@ impl Memory {
         let position = publication.position();
         // Under the lock too: in the order of the log.
         self.local.tell(room, Event::Published(publication));
+        self.durable.observe(Duration::ZERO, 1);
         Ok(Appended {
             position,
             repeated: false,
@@ -242,6 +247,15 @@ impl Engine for Memory {
         });
         if *forgotten > 0 {
             *epoch = Epoch::new(&format!("{name}-{forgotten}"));
+        }
+    }
+
+    fn figures(&self) -> EngineFigures {
+        let durable = self.durable.read();
+        EngineFigures {
+            stored: durable.counts.iter().sum(),
+            durable,
+            ..EngineFigures::default()
         }
     }
 

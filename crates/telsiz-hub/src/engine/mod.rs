@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::event::{Ephemeral, Event};
+use crate::figures::EngineFigures;
 use crate::member::{ConnectionId, Listing, RoomSummary};
 use crate::name::RoomName;
 use crate::publication::{Draft, Epoch, Position, Publication};
@@ -96,6 +97,11 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Why not.
     fn ready(&self) -> Result<(), EngineError>;
 
+    /// What it counts.
+    fn figures(&self) -> EngineFigures {
+        EngineFigures::default()
+    }
+
     /// Writes what is still to be written and stops, however long that takes. Later calls fail with
     /// [`EngineError::Closed`].
     ///
@@ -166,6 +172,10 @@ pub trait Presence: Send + Sync {
 
     /// How many rooms somebody is in, as far as this is known without asking anybody.
     fn room_count(&self) -> usize;
+
+    /// How many connections are in rooms, counted in each, as far as this is known without asking
+    /// anybody.
+    fn member_count(&self) -> usize;
 
     /// The rooms that a connection is in, in the order of joining.
     fn rooms_of(

@@ -3,8 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+use std::time::Instant;
 
 use self::room::{Batch, Pushed, Room};
 use crate::authorize::{Identity, Operation};
@@ -48,7 +50,20 @@ struct State<O: Outlet> {
     behind: VecDeque<RoomName>,
     /// What is being delivered right now, and where.
     current: Option<(RoomName, Batch)>,
+    /// Since when the first of what was taken out of the inbox waits.
+    since: Option<Instant>,
     outlet: O,
+}
+
+/// What was delivered to all members.
+#[derive(Default)]
+struct Done {
+    /// What it took in the inbox.
+    weight: usize,
+    /// Publications that came through the inbox.
+    told: u64,
+    /// Publications that were read from logs.
+    read_again: u64,
 }
 
 impl<O: Outlet> Worker<O> {
@@ -62,6 +77,7 @@ impl<O: Outlet> Worker<O> {
                 ready: VecDeque::new(),
                 behind: VecDeque::new(),
                 current: None,
+                since: None,
                 outlet,
             }),
         }
@@ -120,11 +136,25 @@ impl<O: Outlet> Worker<O> {
     fn turn(&self) -> bool {
         let mut state = self.lock();
         let mut left = self.turn;
-        let mut weight = 0;
-        while left > 0 && state.deliver(&mut left, &mut weight) {}
+        let mut done = Done::default();
+        while left > 0 && state.deliver(&mut left, &mut done) {}
         state.outlet.end_turn();
-        self.inbox.release(weight);
+        self.inbox.release(done.weight);
+        self.count(state.since, &done);
         state.current.is_some() || !state.ready.is_empty()
+    }
+
+    fn count(&self, since: Option<Instant>, done: &Done) {
+        let counts = &self.hub.counts;
+        if let Some(since) = since.filter(|_| done.told > 0) {
+            let lag = Instant::now().saturating_duration_since(since);
+            counts.delivery.observe(lag, done.told);
+        }
+        if done.read_again > 0 {
+            counts
+                .read_again
+                .fetch_add(done.read_again, Ordering::Relaxed);
+        }
     }
 
     /// Reads from a log a page of what was left out. Whether any room was behind.
@@ -184,6 +214,7 @@ impl<O: Outlet> State<O> {
     /// Sorts events by rooms. What nobody is there for is dropped; how much that is.
     fn take_in(&mut self, waiting: Waiting) -> usize {
         let mut dropped = 0;
+        self.since = waiting.since;
         for (name, event) in waiting.events {
             let weight = event.weight();
             match self.push(&name, event, weight) {
@@ -268,7 +299,7 @@ impl<O: Outlet> State<O> {
     }
 
     /// Delivers to some members. Whether there is more.
-    fn deliver(&mut self, left: &mut usize, weight: &mut usize) -> bool {
+    fn deliver(&mut self, left: &mut usize, done: &mut Done) -> bool {
         if self.current.is_none() {
             self.current = self.next_batch();
         }
@@ -280,7 +311,9 @@ impl<O: Outlet> State<O> {
             None => true,
         };
         if is_done {
-            *weight += batch.weight;
+            done.weight += batch.weight;
+            done.told += batch.told;
+            done.read_again += batch.read_again;
             self.current = None;
         }
         true

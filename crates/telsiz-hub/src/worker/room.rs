@@ -37,6 +37,9 @@ pub(super) struct Batch {
     pub(super) events: Vec<Event>,
     /// What they take in the inbox.
     pub(super) weight: usize,
+    /// How many publications came through the inbox, and how many were read from the log.
+    pub(super) told: u64,
+    pub(super) read_again: u64,
     /// How many members have got them.
     delivered: usize,
     /// The lowest number of a publication in it.
@@ -127,6 +130,8 @@ impl<L> Room<L> {
         let mut batch = Batch {
             events: Vec::with_capacity(count),
             weight: 0,
+            told: 0,
+            read_again: 0,
             delivered: 0,
             first: u64::MAX,
             has_ephemeral: false,
@@ -134,7 +139,13 @@ impl<L> Room<L> {
         let mut queued = self.queued.drain(..count);
         for (event, weight) in &mut queued {
             match &event {
-                Event::Published(publication) => batch.first = batch.first.min(publication.seq),
+                Event::Published(publication) => {
+                    batch.first = batch.first.min(publication.seq);
+                    match weight {
+                        0 => batch.read_again += 1,
+                        _ => batch.told += 1,
+                    }
+                }
                 Event::Ephemeral(_) => batch.has_ephemeral = true,
             }
             batch.weight += weight;

@@ -53,6 +53,11 @@ macro_rules! hand_on {
             self.$field.ready()
         }
     };
+    (@figures $field:ident) => {
+        fn figures(&self) -> telsiz_hub::EngineFigures {
+            self.$field.figures()
+        }
+    };
     (@close $field:ident) => {
         fn close(&self) -> telsiz_hub::BoxFuture<'_, ()> {
             self.$field.close()

@@ -58,7 +58,7 @@ impl Gated {
 }
 
 impl Engine for Gated {
-    hand_on!(to memory: attach publish page presence tidy ready close);
+    hand_on!(to memory: attach publish page presence tidy ready figures close);
 
     fn read<'a>(
         &'a self,

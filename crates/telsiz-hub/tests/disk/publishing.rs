@@ -80,3 +80,17 @@ async fn too_much_that_waits_is_refused_and_harms_nobody() {
     }
     assert_eq!(publish(&engine, "oda", "x").await, 7);
 }
+
+#[tokio::test]
+async fn what_is_stored_is_counted_with_how_long_it_took() {
+    let engine = Disk::open(Dir::new().path(), options("a")).expect("it opens");
+    for _ in 0..3 {
+        publish(&engine, "a", "x").await;
+    }
+    let figures = engine.figures();
+    assert_eq!((figures.stored, figures.failed, figures.queue), (3, 0, 0));
+    assert!((1..=3).contains(&figures.commits), "{}", figures.commits);
+    assert_eq!(figures.durable.counts.iter().sum::<u64>(), 3);
+    assert!(!figures.durable.sum.is_zero());
+    assert_eq!(figures.queue_limit, 8192);
+}

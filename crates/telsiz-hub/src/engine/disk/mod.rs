@@ -8,10 +8,10 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,6 +26,7 @@ use super::{
     Appended, BoxFuture, Engine, EngineError, HistoryPage, Presence, PublishError, Slice,
     Subscriber,
 };
+use crate::figures::{EngineFigures, Histogram};
 use crate::name::RoomName;
 use crate::publication::{Draft, Epoch};
 
@@ -64,6 +65,7 @@ struct Shared {
     queue: Queue,
     closed: AtomicBool,
     trouble: Mutex<Trouble>,
+    counts: Counts,
     /// How many of the threads still run.
     threads: Mutex<usize>,
     ended: Condvar,
@@ -78,6 +80,16 @@ struct Trouble {
     failed: Option<Arc<str>>,
     /// It may work the next time.
     full: Option<Arc<str>>,
+}
+
+/// What the writer did.
+#[derive(Default)]
+struct Counts {
+    /// Commits with publications.
+    commits: AtomicU64,
+    stored: AtomicU64,
+    failed: AtomicU64,
+    durable: Histogram,
 }
 
 impl Disk {
@@ -97,6 +109,7 @@ impl Disk {
             queue: Queue::new(options.queue, options.queue_bytes),
             closed: AtomicBool::new(false),
             trouble: Mutex::default(),
+            counts: Counts::default(),
             threads: Mutex::new(2),
             ended: Condvar::new(),
             lock: Mutex::new(Some(opened.lock)),
@@ -133,6 +146,7 @@ impl Disk {
         self.shared.queue.push(Job {
             room: room.clone(),
             draft,
+            since: Instant::now(),
             done,
         })?;
         match appended.await {
@@ -306,6 +320,19 @@ impl Engine for Disk {
         match &self.shared.trouble().full {
             Some(what) => Err(EngineError::Failed(what.clone())),
             None => Ok(()),
+        }
+    }
+
+    fn figures(&self) -> EngineFigures {
+        let Shared { queue, counts, .. } = &*self.shared;
+        let (queue, queue_limit) = queue.len();
+        EngineFigures {
+            queue,
+            queue_limit,
+            commits: counts.commits.load(Ordering::Relaxed),
+            stored: counts.stored.load(Ordering::Relaxed),
+            failed: counts.failed.load(Ordering::Relaxed),
+            durable: counts.durable.read(),
         }
     }
 

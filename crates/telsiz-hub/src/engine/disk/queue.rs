@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -17,6 +18,8 @@ const BATCH_BYTES: usize = 1 << 20;
 pub(super) struct Job {
     pub(super) room: RoomName,
     pub(super) draft: Draft,
+    /// Since when it waits.
+    pub(super) since: Instant,
     pub(super) done: Done,
 }
 
@@ -95,6 +98,11 @@ impl Queue {
         Ok(())
     }
 
+    /// How many jobs wait, and how many may.
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.lock().jobs.len(), self.most)
+    }
+
     pub(super) fn tidy(&self) {
         let mut state = self.lock();
         state.tidy = true;
@@ -166,6 +174,7 @@ mod tests {
                 text: "x".repeat(bytes),
                 key: None,
             },
+            since: Instant::now(),
             done: oneshot::channel().0,
         }
     }
@@ -177,6 +186,7 @@ mod tests {
             assert_eq!(queue.push(job(0)), Ok(()));
         }
         assert_eq!(queue.push(job(0)), Err(PublishError::Busy));
+        assert_eq!(queue.len(), (3, 3));
         let mut jobs = VecDeque::new();
         queue.take(&mut jobs, true);
         assert_eq!(jobs.len(), 3);

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use rusqlite::{Connection, ErrorCode};
 
@@ -54,6 +55,7 @@ struct Appending {
     /// How its log was before.
     before: Extent,
     entry: Entry,
+    since: Instant,
     done: Done,
 }
 
@@ -235,7 +237,12 @@ impl Writer {
 
     /// Gives a draft its place, unless it has one.
     fn stage(&mut self, job: Job, now: Timestamp, before: Extent, repeated: Option<u64>) {
-        let Job { room, draft, done } = job;
+        let Job {
+            room,
+            draft,
+            since,
+            done,
+        } = job;
         let epoch = &self.shared.epoch;
         if let Some(seq) = repeated {
             let appended = Appended {
@@ -279,12 +286,14 @@ impl Writer {
             room,
             before,
             entry,
+            since,
             done,
         });
     }
 
     /// It is in the log: now all may know.
     fn tell(&mut self, committed: Committed) {
+        self.count();
         {
             let mut logs = self.shared.logs();
             if !committed.filings.is_empty() {
@@ -322,7 +331,23 @@ impl Writer {
         self.bytes.clear();
     }
 
+    fn count(&self) {
+        if self.appended.is_empty() {
+            return;
+        }
+        let (counts, now) = (&self.shared.counts, Instant::now());
+        counts.commits.fetch_add(1, Ordering::Relaxed);
+        let stored = self.appended.len() as u64;
+        counts.stored.fetch_add(stored, Ordering::Relaxed);
+        for Appending { since, .. } in &self.appended {
+            counts
+                .durable
+                .observe(now.saturating_duration_since(*since), 1);
+        }
+    }
+
     fn refuse(&mut self, what: &Arc<str>) {
+        self.shared.counts.failed.fetch_add(1, Ordering::Relaxed);
         let refused = || Err(EngineError::Failed(what.clone()).into());
         for job in self.jobs.drain(..) {
             let _ = job.done.send(refused());
@@ -407,7 +432,7 @@ mod tests {
 
     use super::super::logs::Logs;
     use super::super::queue::Queue;
-    use super::super::{DiskOptions, Local};
+    use super::super::{Counts, DiskOptions, Local};
     use super::*;
     use crate::publication::Epoch;
     use crate::testing::{clock, draft, room};
@@ -421,6 +446,7 @@ mod tests {
             queue: Queue::new(1, 1),
             closed: false.into(),
             trouble: Mutex::default(),
+            counts: Counts::default(),
             threads: Mutex::new(0),
             ended: Condvar::new(),
             lock: Mutex::new(None),
@@ -440,6 +466,7 @@ mod tests {
             let job = Job {
                 room: room("oda"),
                 draft: draft("ali", "x", None),
+                since: Instant::now(),
                 done,
             };
             writer.stage(job, Timestamp(0), Extent::EMPTY, repeated);
