@@ -34,7 +34,7 @@ pub use self::error::{Error, PingError, TrySendError};
 pub use self::link::Io;
 pub use self::options::Options;
 pub use self::replies::Replies;
-pub use self::server::{Finished, RouteError, Serve, Stopper, Upgrade, serve};
+pub use self::server::{Closer, Finished, RouteError, Serve, Stopper, Unopened, Upgrade, serve};
 pub use self::split::{Receiver, Sender};
 pub use self::tls::{ClientTls, ServerTls, TlsError, Transport};
 pub use self::websocket::{Feed, WebSocket};

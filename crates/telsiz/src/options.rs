@@ -4,10 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use telsiz_proto::{Config, Deflate, Fault, Message};
+use telsiz_proto::{Config, Deflate, Fault, Message, Outcome};
 
 /// Makes the message that is sent before the Close frame that answers a fault.
 type LastWords = dyn Fn(&Fault) -> Option<Message> + Send + Sync;
+
+/// Hears how connections ended.
+type OnEnd = dyn Fn(Option<&Outcome>) + Send + Sync;
 
 /// The settings of a connection, the same for clients and servers. Cloning
 /// counts a reference.
@@ -24,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) write_buffer: usize,
     pub(crate) nodelay: bool,
     pub(crate) last_words: Option<Arc<LastWords>>,
+    pub(crate) on_end: Option<Arc<OnEnd>>,
 }
 
 impl Default for Settings {
@@ -34,6 +38,7 @@ impl Default for Settings {
             write_buffer: 64 * 1024,
             nodelay: true,
             last_words: None,
+            on_end: None,
         }
     }
 }
@@ -129,6 +134,13 @@ impl Options {
         make: impl Fn(&Fault) -> Option<Message> + Send + Sync + 'static,
     ) -> Self {
         self.settings().last_words = Some(Arc::new(make));
+        self
+    }
+
+    /// Calls `hear` when the connection is over for good, with how it ended; with nothing if it
+    /// was dropped outside of a runtime before it did.
+    pub fn on_end(mut self, hear: impl Fn(Option<&Outcome>) + Send + Sync + 'static) -> Self {
+        self.settings().on_end = Some(Arc::new(hear));
         self
     }
 }

@@ -66,13 +66,13 @@ impl<S: Io> Link<S> {
         scratch::give_buffer(&mut self.inbox);
     }
 
-    /// Starts to close if the server stops; whether it did.
+    /// Starts to close if the server stops, or closes this connection; whether it did.
     pub(super) fn stop_with_server(&mut self) -> bool {
         if self.connection.state() == State::Open
             && let Some(lease) = &self.lease
-            && let Some(frame) = lease.stop()
+            && let Some(frame) = lease.stop().cloned().or_else(|| lease.take_asked())
         {
-            self.connection.close(frame.clone());
+            self.connection.close(frame);
             return true;
         }
         false

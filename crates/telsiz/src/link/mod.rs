@@ -142,6 +142,14 @@ impl<S: Io> Link<S> {
     }
 }
 
+impl<S> Drop for Link<S> {
+    fn drop(&mut self) {
+        if let Some(hear) = &self.options.get().on_end {
+            hear(self.connection.outcome().as_ref());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::mem::offset_of;

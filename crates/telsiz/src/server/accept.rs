@@ -40,6 +40,7 @@ pub(super) struct Site {
     pub(super) worker: usize,
     /// Tells HTTP connections and unfinished handshakes that the server stops.
     pub(super) stopping: CancellationToken,
+    pub(super) on_unopened: Option<OnUnopened>,
 }
 
 /// A connection, as far as it was read.
@@ -50,6 +51,25 @@ struct Opened {
     /// Where it comes from.
     remote: SocketAddr,
 }
+
+/// Why a connection became no WebSocket, though its client may have asked for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unopened {
+    /// It did not get through TLS.
+    Tls,
+    /// The head of its first request was not there in time.
+    Timeout,
+    /// What it sent is no HTTP.
+    Malformed,
+    /// Its upgrade breaks the rules of the handshake.
+    Handshake,
+    /// Nothing is served on the path of its upgrade.
+    NoRoute,
+}
+
+/// Who hears of connections that became no WebSocket.
+pub(super) type OnUnopened = Arc<dyn Fn(Unopened) + Send + Sync>;
 
 /// The first request of a connection.
 enum First {
@@ -67,6 +87,13 @@ impl Site {
         self.stopping.cancel();
     }
 
+    /// A connection becomes no WebSocket.
+    pub(super) fn note(&self, why: Unopened) {
+        if let Some(hear) = &self.on_unopened {
+            hear(why);
+        }
+    }
+
     /// Serves a connection that was just accepted, up to its upgrade: from there a
     /// handler goes on.
     pub(super) async fn serve(self: Arc<Self>, tcp: Tcp, remote: SocketAddr, lease: Lease) -> Next {
@@ -75,7 +102,13 @@ impl Site {
         let opening = self.open(tcp, remote);
         let in_time = async {
             match self.options.get().open_timeout {
-                Some(limit) => timeout(limit, opening).await.ok().flatten(),
+                Some(limit) => match timeout(limit, opening).await {
+                    Ok(opened) => opened,
+                    Err(_) => {
+                        self.note(Unopened::Timeout);
+                        None
+                    }
+                },
                 None => opening.await,
             }
         };
@@ -104,8 +137,12 @@ impl Site {
                 });
                 return self.route(request, remote, opening, responder, lease);
             }
-            First::Refused(refused) => refuse_raw(io, refused.response(), &self.headers).await,
+            First::Refused(refused) => {
+                self.note(Unopened::Handshake);
+                refuse_raw(io, refused.response(), &self.headers).await;
+            }
             First::Malformed(error) => {
+                self.note(Unopened::Malformed);
                 let mut response = Response::new(Bytes::from(format!("{error}\n")));
                 *response.status_mut() = error.status();
                 refuse_raw(io, response, &self.headers).await;
@@ -137,6 +174,7 @@ impl Site {
                 Ok(io) => io,
                 Err(error) => {
                     tracing::debug!(%error, "TLS handshake failed");
+                    self.note(Unopened::Tls);
                     return None;
                 }
             },
@@ -184,6 +222,7 @@ impl Site {
         lease: Lease,
     ) -> Next {
         let Some((handler, params)) = self.router.find(request.uri().path()) else {
+            self.note(Unopened::NoRoute);
             let mut response = Response::new(Bytes::from_static(b"nothing is served here\n"));
             *response.status_mut() = StatusCode::NOT_FOUND;
             return self.tasks.next(async {

@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use telsiz_proto::handshake::{MAX_HEAD, verify, wants_upgrade};
 use tokio::sync::oneshot;
 
-use super::accept::Site;
+use super::accept::{Site, Unopened};
 use super::opening::{Responder, Way, complete};
 use super::prefixed::Prefixed;
 use super::tasks::Next;
@@ -114,6 +114,7 @@ fn upgrade(
     let opening = match verify(&request) {
         Ok(opening) => opening,
         Err(refused) => {
+            site.note(Unopened::Handshake);
             let response = refused.response().map(whole);
             return Box::pin(std::future::ready(response));
         }

@@ -1,7 +1,9 @@
 //! Serving: one port for WebSockets and HTTP.
 
+pub use self::accept::Unopened;
 #[cfg(unix)]
 pub(crate) use self::event_loop::Socket;
+pub use self::registry::Closer;
 pub(crate) use self::registry::Lease;
 #[cfg(test)]
 pub(crate) use self::registry::Registry;

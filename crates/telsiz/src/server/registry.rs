@@ -1,6 +1,7 @@
 //! The open connections of a server: how a stop and the time reach all of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
@@ -23,6 +24,8 @@ pub(crate) struct Registry {
     stop: OnceLock<Stop>,
     /// How many connections have not yet seen that their deadline has passed.
     due: AtomicUsize,
+    /// How many connections have not yet seen that somebody closes them.
+    asked: AtomicUsize,
     seats: Mutex<Seats>,
     /// Who keeps the time has something to look at.
     changed: Notify,
@@ -41,6 +44,10 @@ struct Seats {
     taken: Slab<Seat>,
     /// Whom to wake when.
     deadlines: BTreeSet<(Instant, usize)>,
+    /// Whom somebody closes, and with what.
+    asked: BTreeMap<usize, CloseFrame>,
+    /// Of the next one.
+    serial: u32,
 }
 
 #[derive(Default)]
@@ -49,6 +56,8 @@ struct Seat {
     deadline: Option<Instant>,
     /// Whether the deadline has passed and the connection has not seen it yet.
     is_due: bool,
+    /// Tells it from those that had its place before.
+    serial: u32,
 }
 
 /// A connection's place in a [`Registry`], given up when dropped.
@@ -57,10 +66,24 @@ pub(crate) struct Lease {
     key: usize,
 }
 
+/// What closes a connection of a server from anywhere. Cloning counts a reference.
+#[derive(Clone)]
+pub struct Closer {
+    registry: Arc<Registry>,
+    key: u32,
+    serial: u32,
+}
+
 impl Registry {
     pub(crate) fn lease(self: &Arc<Self>) -> Lease {
+        let mut seats = self.lock();
+        let serial = seats.serial;
+        seats.serial = serial.wrapping_add(1);
         Lease {
-            key: self.lock().taken.insert(Seat::default()),
+            key: seats.taken.insert(Seat {
+                serial,
+                ..Seat::default()
+            }),
             registry: self.clone(),
         }
     }
@@ -135,7 +158,9 @@ impl Registry {
     fn ring(&self, now: Instant) -> Option<Instant> {
         let mut wakers = Vec::new();
         let mut seats = self.lock();
-        let Seats { taken, deadlines } = &mut *seats;
+        let Seats {
+            taken, deadlines, ..
+        } = &mut *seats;
         let next = loop {
             let Some(&(deadline, key)) = deadlines.first() else {
                 break None;
@@ -171,6 +196,35 @@ impl Lease {
         }
     }
 
+    /// What closes the connection.
+    pub(crate) fn closer(&self) -> Closer {
+        let seats = self.registry.lock();
+        let serial = seats.taken.get(self.key).map_or(0, |seat| seat.serial);
+        Closer {
+            registry: self.registry.clone(),
+            // There are never so many connections.
+            key: u32::try_from(self.key).unwrap_or(u32::MAX),
+            serial,
+        }
+    }
+
+    /// The frame to close with, if somebody closes the connection.
+    #[inline]
+    pub(crate) fn take_asked(&self) -> Option<CloseFrame> {
+        // Nearly always nobody is closed so. The waking orders this after the addition.
+        match self.registry.asked.load(Ordering::Relaxed) {
+            0 => None,
+            _ => self.take_own_asked(),
+        }
+    }
+
+    #[cold]
+    fn take_own_asked(&self) -> Option<CloseFrame> {
+        let frame = self.registry.lock().asked.remove(&self.key)?;
+        self.registry.asked.fetch_sub(1, Ordering::Relaxed);
+        Some(frame)
+    }
+
     /// The frame to close with, if the server stops and it is this connection's turn.
     pub(crate) fn stop(&self) -> Option<&CloseFrame> {
         let stop = self.registry.stop.get()?;
@@ -185,7 +239,9 @@ impl Lease {
     /// Wakes the connection at `deadline`, and no more at the one before.
     pub(crate) fn wake_at(&self, deadline: Option<Instant>) {
         let mut seats = self.registry.lock();
-        let Seats { taken, deadlines } = &mut *seats;
+        let Seats {
+            taken, deadlines, ..
+        } = &mut *seats;
         let Some(seat) = taken.get_mut(self.key) else {
             return;
         };
@@ -224,6 +280,35 @@ impl Lease {
     }
 }
 
+impl Closer {
+    /// Starts the closing handshake; whether the connection was still there.
+    ///
+    /// A connection whose handshake is being answered is closed right after that.
+    pub fn close(&self, frame: impl Into<CloseFrame>) -> bool {
+        let key = self.key as usize;
+        let mut seats = self.registry.lock();
+        let seat = seats.taken.get(key);
+        let Some(seat) = seat.filter(|seat| seat.serial == self.serial) else {
+            return false;
+        };
+        let waker = seat.waker.clone();
+        if seats.asked.insert(key, frame.into()).is_none() {
+            self.registry.asked.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(seats);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+}
+
+impl fmt::Debug for Closer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Closer").finish_non_exhaustive()
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         let mut seats = self.registry.lock();
@@ -235,6 +320,9 @@ impl Drop for Lease {
             if seat.is_due {
                 self.registry.due.fetch_sub(1, Ordering::Relaxed);
             }
+        }
+        if seats.asked.remove(&self.key).is_some() {
+            self.registry.asked.fetch_sub(1, Ordering::Relaxed);
         }
         let empty = seats.taken.is_empty();
         drop(seats);
@@ -356,6 +444,24 @@ mod tests {
         drop(lease);
         assert_eq!(registry.due.load(Ordering::Relaxed), 0);
         assert!(registry.lock().deadlines.is_empty());
+    }
+
+    #[test]
+    fn who_has_the_place_of_another_is_not_closed_in_its_stead() {
+        let registry = Arc::<Registry>::default();
+        let (first, _) = waiting(&registry);
+        let closer = first.closer();
+        let frame = || CloseFrame::from(CloseCode::POLICY);
+        assert!(closer.close(frame()));
+        drop(first);
+        assert_eq!(registry.asked.load(Ordering::Relaxed), 0);
+        let (second, woken) = waiting(&registry);
+        assert_eq!(second.key, 0, "it has the same place");
+        assert!(!closer.close(frame()) && !woken.take());
+        assert_eq!(second.take_asked(), None);
+        assert!(second.closer().close(frame()) && woken.take());
+        assert_eq!(second.take_asked(), Some(frame()));
+        assert_eq!(second.take_asked(), None);
     }
 
     #[tokio::test(start_paused = true)]

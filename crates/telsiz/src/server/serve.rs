@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::accept::Site;
+use super::accept::{OnUnopened, Site, Unopened};
 use super::http_side::{HttpService, service};
 use super::opening::complete;
 use super::proxy_header::IsProxy;
@@ -72,6 +72,7 @@ pub fn serve(listener: TcpListener) -> Serve {
         tls: None,
         is_proxy: None,
         headers: HeaderMap::new(),
+        on_unopened: None,
         options: Options::default(),
         workers: 0,
         window: Duration::ZERO,
@@ -92,6 +93,7 @@ pub struct Serve {
     tls: Option<ServerTls>,
     is_proxy: Option<IsProxy>,
     headers: HeaderMap,
+    on_unopened: Option<OnUnopened>,
     options: Options,
     workers: usize,
     window: Duration,
@@ -195,6 +197,13 @@ impl Serve {
         self
     }
 
+    /// Calls `hear` for each connection that becomes no WebSocket, though its client may have asked
+    /// for one. Those that a handler refuses are not among them.
+    pub fn on_unopened(mut self, hear: impl Fn(Unopened) + Send + Sync + 'static) -> Self {
+        self.on_unopened = Some(Arc::new(hear));
+        self
+    }
+
     /// Over how long a stop spreads the closing of the connections, evenly, so that their clients do
     /// not all come back at the same moment; by default they are told at once.
     ///
@@ -253,6 +262,7 @@ impl Serve {
                 tasks: Tasks::on(runtime.clone())?,
                 worker,
                 stopping: CancellationToken::new(),
+                on_unopened: self.on_unopened.clone(),
             }))
         };
         let workers: Vec<Worker> = match self.workers {

@@ -11,7 +11,7 @@ use telsiz_proto::{CloseFrame, Role};
 
 use super::accept::Site;
 use super::opening::Responder;
-use super::registry::Lease;
+use super::registry::{Closer, Lease};
 use super::router::Params;
 use crate::error::Error;
 use crate::link::Link;
@@ -67,6 +67,11 @@ impl Upgrade {
     /// Where it comes from.
     pub fn remote_addr(&self) -> SocketAddr {
         self.0.remote
+    }
+
+    /// What closes the connection from anywhere, whatever its handler waits for.
+    pub fn closer(&self) -> Closer {
+        self.0.lease.closer()
     }
 
     /// The number of the worker that serves it, below that of
