@@ -68,7 +68,7 @@ impl Admission {
             }
             None => None,
         };
-        let counted = connections.count_below(bounds.connections, place);
+        let counted = connections.enter_below(bounds.connections, place, client);
         let counted = counted.ok_or(full(Limit::Connections))?;
         // Last, so that who finds no place takes nothing from others.
         if let Some(most) = bounds.handshakes {

@@ -7,7 +7,7 @@ use telsiz::{Prepared, Sender, TrySendError};
 
 use crate::close;
 use crate::limits::AUDIENCE_BUFFER;
-use crate::traffic::Traffic;
+use crate::traffic::{Slow, Traffic};
 
 /// What a message takes besides its bytes, at most.
 const PREPARED: usize = 256;
@@ -89,25 +89,27 @@ impl<T> Audience<T> {
     /// Sends each of these members, known by their keys, a message.
     pub(crate) fn send_to(&self, members: impl Iterator<Item = (usize, Prepared)>) {
         let mut seats = self.lock();
-        let mut number = 0;
+        let (mut number, mut bytes) = (0, 0);
         for (key, message) in members {
             if let Some(seat) = seats.get_mut(key) {
-                seat.line.send(message);
+                bytes += message.message().len();
+                seat.line.send(message, &self.traffic);
                 number += 1;
             }
         }
-        self.traffic.sent(number);
+        self.traffic.sent(number, bytes);
     }
 
     fn deliver(&self, seats: &mut Slab<Seat<T>>, choose: impl Fn(usize, &T) -> Option<Prepared>) {
-        let mut number = 0;
+        let (mut number, mut bytes) = (0, 0);
         for (key, seat) in seats {
             if let Some(message) = choose(key, &seat.ear) {
-                seat.line.send(message);
+                bytes += message.message().len();
+                seat.line.send(message, &self.traffic);
                 number += 1;
             }
         }
-        self.traffic.sent(number);
+        self.traffic.sent(number, bytes);
     }
 
     fn lock(&self) -> MutexGuard<'_, Slab<Seat<T>>> {
@@ -126,7 +128,7 @@ impl<T> Member<T> {
     /// on everything at once.
     pub(crate) fn open(&self, sender: Sender) {
         if let Some(seat) = self.audience.lock().get_mut(self.key) {
-            seat.line.open(sender, None);
+            seat.line.open(sender, None, &self.audience.traffic);
         }
     }
 
@@ -135,8 +137,9 @@ impl<T> Member<T> {
     pub(crate) fn open_with(&self, sender: Sender, greeting: Prepared, others: Option<&Prepared>) {
         let mut seats = self.audience.lock();
         if let Some(seat) = seats.get_mut(self.key) {
-            seat.line.open(sender, Some(greeting));
-            self.audience.traffic.sent(1);
+            let traffic = &self.audience.traffic;
+            traffic.sent(1, greeting.message().len());
+            seat.line.open(sender, Some(greeting), traffic);
         }
         if let Some(others) = others {
             let others_of = |key, _: &T| (key != self.key).then(|| others.clone());
@@ -168,16 +171,21 @@ impl<T> Drop for Member<T> {
 }
 
 impl Line {
-    fn open(&mut self, sender: Sender, first: Option<Prepared>) {
+    fn open(&mut self, sender: Sender, first: Option<Prepared>, traffic: &Traffic) {
         match std::mem::replace(self, Self::Open(sender)) {
             Self::Opening { waiting, .. } => {
-                first.into_iter().chain(waiting).for_each(|m| self.send(m));
+                let all = first.into_iter().chain(waiting);
+                all.for_each(|message| self.send(message, traffic));
             }
             _ => self.cut(),
         }
     }
 
-    fn send(&mut self, message: Prepared) {
+    fn send(&mut self, message: Prepared, traffic: &Traffic) {
+        let why = match self {
+            Self::Opening { .. } => Slow::Opening,
+            Self::Open(_) | Self::Cut => Slow::Buffer,
+        };
         let full = match self {
             Self::Opening { waiting, bytes } => {
                 *bytes += message.message().len() + PREPARED;
@@ -188,6 +196,7 @@ impl Line {
             Self::Cut => false,
         };
         if full {
+            traffic.slow(why);
             self.cut();
         }
     }

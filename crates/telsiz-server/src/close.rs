@@ -44,6 +44,10 @@ pub(crate) const REPLACED: CloseFrame = CloseFrame::from_static(
     "Replaced by a new connection",
 );
 
+/// Who may write over HTTP ended it.
+pub(crate) const ENDED: CloseFrame =
+    CloseFrame::from_static(CloseCode::POLICY, "Ended by the operator");
+
 /// Nobody else is let into the room.
 pub(crate) const ROOM_FULL: CloseFrame =
     CloseFrame::from_static(CloseCode::TRY_AGAIN_LATER, "Room is full");
@@ -63,6 +67,7 @@ mod tests {
     fn they_read_as_the_contract_says() {
         assert_eq!(TOO_SLOW.to_string(), "4008 Too slow");
         assert_eq!(UNKNOWN_ENDPOINT.to_string(), "1008 Unknown endpoint");
+        assert_eq!(ENDED.to_string(), "1008 Ended by the operator");
         assert_eq!(TOO_OFTEN.to_string(), "1008 Rate limit exceeded");
         assert_eq!(JOIN_FIRST.to_string(), "1008 Join first");
         assert_eq!(NICK_TAKEN.to_string(), "1008 Nick taken");

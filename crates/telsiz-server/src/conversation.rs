@@ -11,12 +11,14 @@ use telsiz::{CloseFrame, Error, Message, Outgoing, Receiver, Sender, State, Text
 use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep};
 
 use crate::close;
+use crate::connections::Counted;
 use crate::heartbeat::JSON_PING;
 use crate::json::Heard;
 use crate::lang::Lang;
 use crate::limits_hit::Limit;
 use crate::rate::{Limiter, Verdict};
 use crate::rules::Rules;
+use crate::traffic::Slow;
 
 /// As much as other connections let pile up.
 const PILE: usize = 64 * 1024;
@@ -44,9 +46,11 @@ impl Conversation {
         upgrade: Upgrade,
         rules: Arc<Rules>,
         lang: Lang,
+        counted: &Counted,
     ) -> Result<Self, Error> {
         let upgrade = upgrade.options(rules.options.get(lang).clone());
         let (receiver, sender) = upgrade.accept().await?.split();
+        counted.speaks_through(sender.clone());
         let conversation = Self {
             receiver,
             sender,
@@ -89,7 +93,7 @@ impl Conversation {
             let Some(message) = self.receive().await? else {
                 return Ok(None);
             };
-            self.rules.traffic.received(1);
+            self.rules.traffic.received(message.len());
             let rate = self.rules.rate();
             if rate.is_off() {
                 return Ok(Some(message));
@@ -153,7 +157,12 @@ impl Conversation {
     /// them is not heard again until then.
     pub(crate) async fn reply(&self, message: impl Into<Outgoing>) -> Result<(), Error> {
         self.keep_pace().await?;
-        self.rules.traffic.sent(1);
+        let message = message.into();
+        let bytes = match &message {
+            Outgoing::Message(message) => message.len(),
+            Outgoing::Prepared(message) => message.message().len(),
+        };
+        self.rules.traffic.sent(1, bytes);
         self.sender.feed(message).await
     }
 
@@ -164,6 +173,12 @@ impl Conversation {
             true => Box::pin(self.flush()).await,
             false => Ok(()),
         }
+    }
+
+    /// Starts to close, because the client does not keep up.
+    pub(crate) fn lose(&self, why: Slow) {
+        self.rules.traffic.slow(why);
+        self.close(close::TOO_SLOW);
     }
 
     /// Starts to close; the rest is done when this is dropped.
@@ -193,7 +208,7 @@ fn json_pings() -> Interval {
 /// Sends a ping in JSON. Who has much to read already is not sent one.
 fn ping(sender: &Sender, rules: &Rules) {
     if sender.try_send(PING).is_ok() {
-        rules.traffic.sent(1);
+        rules.traffic.sent(1, PING.len());
     }
 }
 
@@ -213,6 +228,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::connections::Connections;
     use crate::rate::{Quota, Rate};
     use crate::rules::no_error_fields;
     use crate::testing::{self, closed, connect, text};
@@ -227,7 +243,9 @@ mod tests {
             serve.fallback(move |upgrade: Upgrade| {
                 let rules = rules.clone();
                 async move {
-                    let mut conversation = Conversation::open(upgrade, rules, Lang::En).await?;
+                    let counted = Connections::default().count();
+                    let mut conversation =
+                        Conversation::open(upgrade, rules, Lang::En, &counted).await?;
                     while let Some(text) = conversation.next().await? {
                         if conversation.hear(&text).await?.is_some() {
                             conversation.reply(text).await?;
@@ -349,7 +367,9 @@ mod tests {
             serve.fallback(move |upgrade: Upgrade| {
                 let (rules, tell) = (rules.clone(), tell.clone());
                 async move {
-                    let conversation = Conversation::open(upgrade, rules, Lang::En).await?;
+                    let counted = Connections::default().count();
+                    let conversation =
+                        Conversation::open(upgrade, rules, Lang::En, &counted).await?;
                     // More than the kernel takes.
                     while conversation.sender.backlog() <= PILE {
                         let _ = conversation.sender.try_send(vec![0; PILE]);

@@ -13,6 +13,7 @@ use crate::json::WrongField;
 use crate::lang::{ByLang, Lang};
 use crate::limits_hit::Limit;
 use crate::rules::Site;
+use crate::unopened::Reason;
 
 /// The sub-protocol of our own clients.
 const OURS: &str = "telsiz.v1";
@@ -45,6 +46,7 @@ impl Site {
             }));
         }
         if let Some(origin) = self.origins.foreign(upgrade.headers()) {
+            self.connections.refused().count(Reason::Origin);
             let lang = self.http_lang(upgrade.headers());
             return Err(Box::new(TurnedAway {
                 refusal: foreign(origin, upgrade.path(), lang),
@@ -56,7 +58,10 @@ impl Site {
             .trusted_proxies
             .client(upgrade.remote_addr(), upgrade.headers());
         match self.admission.admit(&self.connections, client) {
-            Ok(counted) => Ok((select_subprotocol(upgrade), counted)),
+            Ok(counted) => {
+                counted.accept(upgrade.closer());
+                Ok((select_subprotocol(upgrade), counted))
+            }
             Err(full) => {
                 self.connections.limits_hit().count(full.limit);
                 tracing::debug!(%client, limit = full.limit.name(), "refused a WebSocket");
@@ -72,6 +77,7 @@ impl Site {
 
     /// Refuses an upgrade whose address has these fields wrong.
     pub(crate) async fn turn_away(&self, upgrade: Upgrade, wrong: &[WrongField]) {
+        self.connections.refused().count(Reason::Address);
         let refusal = Refusal::wrong(wrong, self.http_lang(upgrade.headers()));
         refusal.status(StatusCode::FORBIDDEN).answer(upgrade).await;
     }
@@ -142,11 +148,13 @@ impl Full {
 /// Refuses a page of `origin`, and logs what to set.
 fn foreign(origin: &HeaderValue, path: &str, lang: Lang) -> Refusal {
     let origin = String::from_utf8_lossy(origin.as_bytes());
+    // Both are as long as a head may be.
+    let (named, path) = (start(&origin), start(path));
     tracing::warn!(
-        ?origin,
+        origin = named,
         path,
         "refused a WebSocket of a page from another origin; to allow it, start the server with \
-         --allow-origin {origin:?}"
+         --allow-origin {named:?}"
     );
     let detail = match lang {
         Lang::Tr => format!(
@@ -159,6 +167,12 @@ fn foreign(origin: &HeaderValue, path: &str, lang: Lang) -> Refusal {
         ),
     };
     Refusal::new(StatusCode::FORBIDDEN, detail).in_lang(lang)
+}
+
+/// As much of a text as a line of the log can hold.
+fn start(text: &str) -> &str {
+    let end = text.char_indices().nth(200);
+    end.and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 /// Of the sub-protocols that are offered ours is selected, else one that carries a token: a browser

@@ -1,13 +1,12 @@
 //! The `telsiz` command: a realtime messaging server, and a client to try it with.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
 use crate::cli::Command;
-use crate::config::LogFilter;
 use crate::failure::Failure;
+use crate::log::LogFormat;
 
 mod admission;
 mod apps;
@@ -17,6 +16,7 @@ mod cli;
 mod client_address;
 mod clock;
 mod close;
+mod closes;
 mod config;
 mod connect;
 mod connections;
@@ -32,11 +32,14 @@ mod limits;
 mod limits_hit;
 mod listen;
 mod live;
+mod log;
+mod metrics;
 mod names;
 mod open_files;
 mod origin;
 mod rate;
 mod rate_limit;
+mod ready;
 mod reload;
 mod rooms;
 mod rules;
@@ -44,10 +47,12 @@ mod serve;
 mod service;
 mod signals;
 mod stop;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod timestamp;
 mod traffic;
+mod unopened;
 
 /// What one thread allocates another often frees, which this does cheaply.
 #[global_allocator]
@@ -67,12 +72,12 @@ fn run() -> Result<(), Failure> {
     match command {
         Command::Serve(asked) => {
             let config = asked.read()?;
-            log_to_stderr(&config.settings.log);
+            log::to_stderr(&config.settings.log, config.settings.log_format);
             config.warn();
             runtime()?.block_on(serve::run(asked, config))
         }
         Command::Connect(connect) => {
-            log_to_stderr(&config::log_of_environment()?);
+            log::to_stderr(&config::log_of_environment()?, LogFormat::Human);
             runtime()?.block_on(connect::run(connect))
         }
         Command::Config(command) => command.run(),
@@ -84,12 +89,4 @@ fn runtime() -> Result<Runtime, Failure> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build();
     runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))
-}
-
-fn log_to_stderr(log: &LogFilter) {
-    tracing_subscriber::fmt()
-        .with_env_filter(log.filter())
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
 }

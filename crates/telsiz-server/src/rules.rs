@@ -16,6 +16,7 @@ use crate::live::Live;
 use crate::origin::Origins;
 use crate::rate::Rate;
 use crate::rate_limit::MountRate;
+use crate::ready::Readiness;
 use crate::rooms::Rooms;
 use crate::stop::Stopping;
 use crate::traffic::Traffic;
@@ -44,6 +45,8 @@ pub(crate) struct Site {
     pub(crate) announce_limit: usize,
     /// Whether it stops.
     pub(crate) stopping: Stopping,
+    /// Whether it can do its work.
+    pub(crate) readiness: Readiness,
 }
 
 /// Puts what an error says into the fields that errors of an app have. Of an app without such there
@@ -87,9 +90,8 @@ impl Site {
         let options = |lang| {
             let words = move |max| too_large(max, lang, error_fields);
             let hit = self.connections.limits_hit();
-            self.limits
-                .options(words, hit)
-                .write_buffer(AUDIENCE_BUFFER)
+            let options = self.limits.options(words, hit);
+            self.connections.hear(options).write_buffer(AUDIENCE_BUFFER)
         };
         Arc::new(Rules {
             options: ByLang {

@@ -22,9 +22,11 @@ use crate::failure::Failure;
 use crate::http::{HEADERS, Http};
 use crate::listen::is_loopback;
 use crate::live::Live;
+use crate::log;
 use crate::open_files;
 use crate::origin::Origins;
 use crate::rate_limit::MountRate;
+use crate::ready::Readiness;
 use crate::reload::Running;
 use crate::rooms::Rooms;
 use crate::rules::{Site, plain_too_large};
@@ -86,6 +88,7 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
         rooms,
         announce_limit: settings.announce_limit,
         stopping: Stopping::of(stopper.clone(), times),
+        readiness: Readiness::of(stopper.clone()),
     });
     let (mut serve, relays, rates) = mount(serve, &site, &config);
     if let Some(tls) = tls.clone() {
@@ -102,7 +105,10 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
         let relay = relay.clone();
         tokio::spawn(async move { relay.announce().await });
     }
+    tokio::spawn(log::tell_what_was_held_back());
     tokio::spawn(engine::tidy(engine.clone()));
+    let hub = site.rooms.hub().clone();
+    tokio::spawn(site.readiness.clone().watch(hub));
     let api_key = Live::from(settings.api_key.clone());
     let http = Http::new(
         site.clone(),
@@ -143,17 +149,22 @@ type Mounted = (telsiz::Serve, Vec<Arc<Relay>>, Vec<Live<MountRate>>);
 fn mount(serve: telsiz::Serve, site: &Arc<Site>, config: &Config) -> Mounted {
     let hit = site.connections.limits_hit();
     let options = site.limits.options(plain_too_large, hit);
-    let mut serve = serve.options(options);
+    let options = site.connections.hear(options);
+    let refused = site.connections.clone();
+    let mut serve = serve
+        .options(options)
+        .on_unopened(move |why| refused.refused().count(why));
     if !config.alone {
         serve = nothing_elsewhere(serve, site);
     }
     let (mut relays, mut rates) = (Vec::new(), Vec::new());
-    for mount in &*config.mounts {
+    for (index, mount) in config.mounts.iter().enumerate() {
         let rate = MountRate::new(mount.keys.rate_limit, config.settings.rate_limit);
         let rate = Live::from(rate);
         rates.push(rate.clone());
         let site = Site {
             limits: mount.limits(site.limits),
+            connections: site.connections.of(mount.app().name, index),
             rate,
             ..Site::clone(site)
         };

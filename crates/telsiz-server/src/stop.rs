@@ -83,15 +83,21 @@ impl Stopping {
         Self { stopper, window }
     }
 
+    /// After which time to try again, if it does.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let time = self.window + SOON;
+        self.stopper.is_stopping().then_some(time)
+    }
+
     /// What to refuse with, if it does: it listens again after the window at the earliest.
     pub(crate) fn refusal(&self, lang: Lang) -> Option<Refusal> {
         let detail = match lang {
             Lang::Tr => "Sunucu duruyor. Birazdan yeniden deneyin.",
             Lang::En => "The server is stopping. Try again soon.",
         };
-        self.stopper.is_stopping().then(|| {
+        self.retry_after().map(|time| {
             let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail);
-            refusal.in_lang(lang).retry_after(self.window + SOON)
+            refusal.in_lang(lang).retry_after(time)
         })
     }
 }

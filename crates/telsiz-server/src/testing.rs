@@ -19,6 +19,7 @@ use crate::lang::Lang;
 use crate::limits::Limits;
 use crate::live::Live;
 use crate::origin::Origins;
+use crate::ready::Readiness;
 use crate::rooms::{RoomLimits, Rooms};
 use crate::rules::Site;
 use crate::stop::Stopping;
@@ -67,6 +68,7 @@ pub(crate) fn site_with(limits: RoomLimits) -> Site {
         connections,
         announce_limit: ANNOUNCE_LIMIT,
         stopping: Stopping::default(),
+        readiness: Readiness::default(),
     }
 }
 

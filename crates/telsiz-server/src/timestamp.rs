@@ -9,6 +9,12 @@ pub(crate) fn now() -> String {
     told(Timestamp::now())
 }
 
+/// Now, as the hub tells it.
+pub(crate) fn millis() -> telsiz_hub::Timestamp {
+    let millis = Timestamp::now().as_millisecond();
+    telsiz_hub::Timestamp(u64::try_from(millis).unwrap_or(0))
+}
+
 /// This time.
 pub(crate) fn told(time: Timestamp) -> String {
     format!("{time:.3}")

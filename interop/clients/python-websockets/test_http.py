@@ -10,6 +10,7 @@ import pytest
 from http_json import get, post, request
 from openapi import Document
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import ConnectionClosed
 
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 MESSAGES = "/api/rooms/{room_id}/messages"
@@ -196,17 +197,42 @@ async def test_send_is_as_described(document):
 async def test_metrics_are_readable_by_prometheus(server, document, open_client):
     await join(await open_client(server, "/ws/a"), "a")
     reply = await beside(document.ask, "GET", "/metrics")
-    metrics = {
-        sample.name: (family.type, sample.value)
-        for family in text_string_to_metric_families(reply.text)
-        for sample in family.samples
-    }
-    assert metrics == {
-        "telsiz_connections": ("gauge", 1),
-        "telsiz_rooms": ("gauge", 1),
-        "telsiz_messages_received_total": ("counter", 1),
-        "telsiz_messages_sent_total": ("counter", 2),
-    }
+    families = {family.name: family for family in text_string_to_metric_families(reply.text)}
+    assert all(family.documentation and family.type != "unknown" for family in families.values())
+
+    def value(name, **labels):
+        samples = (sample for family in families.values() for sample in family.samples)
+        [found] = [sample.value for sample in samples if sample.name == name and sample.labels == labels]
+        return found
+
+    assert families["telsiz_connections"].type == "gauge"
+    assert value("telsiz_connections", app="rooms") == 1
+    assert value("telsiz_connections", app="echo") == 0
+    assert value("telsiz_rooms") == value("telsiz_room_members") == value("telsiz_ready") == 1
+    assert value("telsiz_messages_received_total", app="rooms") == 1
+    assert value("telsiz_messages_sent_total", app="rooms") == 2
+    assert value("telsiz_received_bytes_total", app="rooms") > 20
+    assert value("process_resident_memory_bytes") > 1 << 20
+    buckets = [sample.value for sample in families["telsiz_delivery_lag_seconds"].samples if "le" in sample.labels]
+    assert families["telsiz_delivery_lag_seconds"].type == "histogram"
+    assert buckets == sorted(buckets) and buckets[-1] == value("telsiz_delivery_lag_seconds_count")
+
+
+async def test_connections_are_listed_and_ended_as_described(server, document, open_client):
+    client = await open_client(server, "/ws/a?username=Ali")
+    await join(client, "oda")
+    reply = await beside(document.ask, "GET", "/api/connections")
+    [listed] = [each for each in reply.json["connections"] if each["user_id"] == "a"]
+    assert (listed["app"], listed["username"], listed["rooms"], listed["queue"]) == ("rooms", "Ali", ["oda"], 0)
+    template = "/api/connections/{id}"
+    reply = await beside(document.ask, "DELETE", f"/api/connections/{listed['id']}", template)
+    assert reply.json == {"id": listed["id"]}
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            await client.recv()
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "Ended by the operator")
+    reply = await beside(document.ask, "DELETE", f"/api/connections/{listed['id']}", template)
+    assert reply.status == 404
 
 
 async def test_the_rest_is_as_described(document):

@@ -39,10 +39,10 @@ async fn broadcast(
     rules: Arc<Rules>,
     lang: Lang,
     audience: Arc<Audience<()>>,
-    _counted: Counted,
+    counted: Counted,
 ) -> Result<(), Error> {
     let member = audience.join(());
-    let mut conversation = Conversation::open(upgrade, rules, lang).await?;
+    let mut conversation = Conversation::open(upgrade, rules, lang, &counted).await?;
     member.open(conversation.sender());
     while let Some(message) = conversation.next_of_any_kind().await? {
         let message = Prepared::new(message);

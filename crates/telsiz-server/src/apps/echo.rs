@@ -34,18 +34,27 @@ fn mount(mounting: Mounting<'_>) -> Mounting<'_> {
     }
     let hit = site.connections.limits_hit();
     let options = site.limits.options(plain_too_large, hit);
+    let options = site.connections.hear(options);
     mounting.handle(move |upgrade, counted| echo(upgrade.options(options.clone()), counted))
 }
 
 /// What an idle connection keeps is this future.
-async fn echo(upgrade: Upgrade, counted: Counted) -> Result<(), Error> {
-    let mut ws = upgrade.accept().await?;
-    ws.run(|message, replies| {
-        counted.traffic().received(1);
-        counted.traffic().sent(1);
-        replies.echo(message);
-    })
-    .await
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function keeps its parameters twice"
+)]
+fn echo(upgrade: Upgrade, counted: Counted) -> impl Future<Output = Result<(), Error>> + Send {
+    async move {
+        let mut ws = upgrade.accept().await?;
+        ws.run(|message, replies| {
+            let bytes = message.as_bytes().len();
+            let traffic = counted.traffic();
+            traffic.received(bytes);
+            traffic.sent(1, bytes);
+            replies.echo(message);
+        })
+        .await
+    }
 }
 
 /// The same for a mount whose rates are limited.
@@ -53,9 +62,9 @@ async fn echo_at_a_rate(
     upgrade: Upgrade,
     rules: Arc<Rules>,
     lang: Lang,
-    _counted: Counted,
+    counted: Counted,
 ) -> Result<(), Error> {
-    let mut conversation = Conversation::open(upgrade, rules, lang).await?;
+    let mut conversation = Conversation::open(upgrade, rules, lang, &counted).await?;
     while let Some(message) = conversation.next_of_any_kind().await? {
         conversation.reply(message).await?;
     }

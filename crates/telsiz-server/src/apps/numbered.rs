@@ -53,11 +53,11 @@ async fn chat(
     upgrade: Upgrade,
     rules: Arc<Rules>,
     numbered: Arc<Numbered>,
-    _counted: Counted,
+    counted: Counted,
 ) -> Result<(), Error> {
     let number = numbered.last.fetch_add(1, Ordering::Relaxed) + 1;
     let member = numbered.audience.join(());
-    let mut conversation = Conversation::open(upgrade, rules, Lang::En).await?;
+    let mut conversation = Conversation::open(upgrade, rules, Lang::En, &counted).await?;
     let client = Client::announce(member, number, conversation.sender());
     while let Some(text) = conversation.next().await? {
         client.tell_others(format!("[{number}] {text}"));

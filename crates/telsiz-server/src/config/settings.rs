@@ -15,6 +15,7 @@ use crate::http::ApiKey;
 use crate::lang::Lang;
 use crate::limits::Limits;
 use crate::listen::Listen;
+use crate::log::LogFormat;
 use crate::names::{Characters, Naming};
 use crate::origin::NamedOrigin;
 use crate::rate_limit::{HistoryRate, RateLimit};
@@ -137,6 +138,8 @@ keys! {
         /// What is logged to standard error: `error`, `warn`, `info`, `debug` or `trace`, of all or of
         /// some parts, such as `warn,telsiz=debug`
         log: LogFilter = "warn,telsiz=info" { placeholder: "FILTER" },
+        /// How it is logged: `human` for people, `json` with an object in each line for programs
+        log_format: LogFormat = "human" { placeholder: "human|json" },
     }
 }
 

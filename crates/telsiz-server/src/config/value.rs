@@ -16,6 +16,7 @@ use crate::client_address::Network;
 use crate::http::ApiKey;
 use crate::lang::Lang;
 use crate::listen::Listen;
+use crate::log::LogFormat;
 use crate::names::Characters;
 use crate::origin::NamedOrigin;
 use crate::rate_limit::{HistoryRate, RateLimit};
@@ -266,6 +267,18 @@ impl Value for Lang {
     fn read(texts: &[String]) -> Result<Self, String> {
         let lang = Self::asked(texts.first().map(String::as_str));
         lang.ok_or_else(|| Self::FORM.expected())
+    }
+}
+
+impl Value for LogFormat {
+    const FORM: Form = Form::OneOf(&["human", "json"]);
+
+    fn read(texts: &[String]) -> Result<Self, String> {
+        match texts.first().map(String::as_str) {
+            Some("human") => Ok(Self::Human),
+            Some("json") => Ok(Self::Json),
+            _ => Err(Self::FORM.expected()),
+        }
     }
 }
 

@@ -133,6 +133,35 @@ impl Described for Room {
     }
 }
 
+/// The connection that the path names.
+#[derive(Debug)]
+pub(super) struct ConnectionIdOfPath(pub(super) String);
+
+impl FromRequestParts<State> for ConnectionIdOfPath {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, http: &State) -> Result<Self, Infallible> {
+        // What is no text is no id either.
+        let id = Path::<String>::from_request_parts(parts, http).await;
+        Ok(Self(id.map_or(String::new(), |Path(id)| id)))
+    }
+}
+
+impl Described for ConnectionIdOfPath {
+    fn describe(operation: &mut Operation) {
+        operation.parameters.push(Parameter {
+            place: "path",
+            name: "id",
+            about: ByLang {
+                tr: "bağlantının listedeki kimliği".into(),
+                en: "what the connection is known by in the list".into(),
+            },
+            schema: schema_of::<String>,
+            example: "0-0",
+        });
+    }
+}
+
 /// The message that the path holds.
 #[derive(Debug)]
 pub(super) struct MessageOfPath(pub(super) String);

@@ -1,20 +1,22 @@
-//! Figures of the server: `/api/stats`, and `/metrics` in the text format of Prometheus.
+//! Figures of the server over HTTP: `/api/stats`, and `/metrics` for Prometheus.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 
-use super::Http;
 use super::extract::Reader;
 use super::operation::{Described, Operation, schema_of};
+use super::refusal::Refused;
 use super::rooms::{Unavailable, unavailable};
+use super::{Http, Refusal};
+use crate::metrics;
 
 /// How many rooms are listed at most.
 const ROOMS: usize = 1_000;
@@ -45,80 +47,18 @@ pub(super) async fn stats(
     }))
 }
 
-/// Figures in the text format of Prometheus, version 0.0.4.
+/// Figures in the text format of Prometheus.
 #[derive(Debug)]
 pub(super) struct Exposition(String);
 
 /// `GET /metrics`.
-pub(super) async fn metrics(
-    State(http): State<Arc<Http>>,
-    Reader(lang): Reader,
-) -> Result<Exposition, Unavailable> {
-    let rooms = http.site.rooms.hub().rooms(0, 0).await;
-    let (_, rooms) = rooms.map_err(|error| unavailable(error, lang))?;
-    let messages = http.site.connections.traffic().counts();
-    let mut exposition = Exposition(String::new());
-    exposition.add(
-        "telsiz_connections",
-        "gauge",
-        "Open WebSockets.",
-        http.site.connections.number() as u64,
-    );
-    exposition.add(
-        "telsiz_rooms",
-        "gauge",
-        "Rooms that somebody is in.",
-        rooms as u64,
-    );
-    exposition.add(
-        "telsiz_messages_received_total",
-        "counter",
-        "Messages that clients sent.",
-        messages.received,
-    );
-    exposition.add(
-        "telsiz_messages_sent_total",
-        "counter",
-        "Messages that went out to clients.",
-        messages.sent,
-    );
-    exposition.add_each(
-        "telsiz_limits_hit_total",
-        "counter",
-        "Limits that clients hit.",
-        "limit",
-        http.site
-            .connections
-            .limits_hit()
-            .counts()
-            .map(|(limit, count)| (limit.name(), count)),
-    );
-    Ok(exposition)
-}
-
-impl Exposition {
-    fn add(&mut self, name: &str, kind: &str, about: &str, value: u64) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            self.0,
-            "# HELP {name} {about}\n# TYPE {name} {kind}\n{name} {value}"
-        );
-    }
-
-    /// As [`Exposition::add`], a value for each of what `label` may be.
-    fn add_each<'a>(
-        &mut self,
-        name: &str,
-        kind: &str,
-        about: &str,
-        label: &str,
-        values: impl Iterator<Item = (&'a str, u64)>,
-    ) {
-        let _ = writeln!(self.0, "# HELP {name} {about}\n# TYPE {name} {kind}");
-        for (of, value) in values {
-            let _ = writeln!(self.0, "{name}{{{label}=\"{of}\"}} {value}");
-        }
-    }
+pub(super) async fn metrics(State(http): State<Arc<Http>>) -> Result<Exposition, Refused<500>> {
+    // Elsewhere: the operating system takes its time where many files are open.
+    let told = spawn_blocking(move || metrics::all(&http.site).into_text()).await;
+    told.map(Exposition).map_err(|error| {
+        let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+        Refused(refusal)
+    })
 }
 
 impl IntoResponse for Exposition {

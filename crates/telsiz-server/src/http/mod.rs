@@ -20,6 +20,7 @@ use crate::rules::Site;
 #[cfg(test)]
 mod asking;
 mod body;
+mod connections;
 mod cors;
 mod docs;
 mod elsewhere;

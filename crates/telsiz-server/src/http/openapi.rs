@@ -162,6 +162,7 @@ impl Schemas {
 fn id(operation: &Operation) -> String {
     let method = match operation.method {
         Method::POST => "post",
+        Method::DELETE => "delete",
         _ => "get",
     };
     let words = operation

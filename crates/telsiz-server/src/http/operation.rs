@@ -134,6 +134,7 @@ impl Operation {
     pub(super) fn filter(&self) -> MethodFilter {
         match self.method {
             Method::POST => MethodFilter::POST,
+            Method::DELETE => MethodFilter::DELETE,
             _ => MethodFilter::GET,
         }
     }

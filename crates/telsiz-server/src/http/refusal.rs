@@ -12,6 +12,7 @@ use telsiz::Upgrade;
 use super::operation::{Described, Operation};
 use crate::json::{ToldField, WrongField, sentence, write};
 use crate::lang::{ByLang, Lang};
+use crate::ready::Unready;
 
 /// What the body of such an answer is.
 pub(super) const PROBLEM: &str = "application/problem+json";
@@ -22,6 +23,7 @@ pub(crate) struct Refusal {
     status: StatusCode,
     detail: String,
     errors: Option<Vec<ToldField>>,
+    reasons: Option<Vec<Reason>>,
     lang: Option<Lang>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -41,6 +43,18 @@ pub(super) struct Problem<'a> {
     /// The fields that are wrong, if some are.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<&'a [ToldField]>,
+    /// Why the server is not ready, if that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasons: Option<&'a [Reason]>,
+}
+
+/// Something because of which the server is not ready.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Reason {
+    /// `stopping`, `storage` or `delivery`.
+    check: &'static str,
+    /// What is wrong, in the language that `Accept-Language` asks for.
+    detail: String,
 }
 
 impl Refusal {
@@ -50,6 +64,7 @@ impl Refusal {
             status,
             detail: detail.into(),
             errors: None,
+            reasons: None,
             lang: None,
             headers: Vec::new(),
         }
@@ -62,6 +77,26 @@ impl Refusal {
         Self {
             errors: Some(told),
             ..refusal.in_lang(lang)
+        }
+    }
+
+    /// The server is not ready, for these reasons.
+    pub(super) fn unready(reasons: &[Unready], lang: Lang) -> Self {
+        let told = |reason: &Unready| Reason {
+            check: reason.name(),
+            detail: reason.explain(lang),
+        };
+        let told: Vec<_> = reasons.iter().map(told).collect();
+        let all: Vec<_> = told.iter().map(|reason| &*reason.detail).collect();
+        let all = all.join("; ");
+        let detail = match lang {
+            Lang::Tr => format!("Sunucu hazır değil: {all}"),
+            Lang::En => format!("The server is not ready: {all}"),
+        };
+        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).in_lang(lang);
+        Self {
+            reasons: Some(told),
+            ..refusal
         }
     }
 
@@ -102,6 +137,7 @@ impl Refusal {
             status: self.status.as_u16(),
             detail: &self.detail,
             errors: self.errors.as_deref(),
+            reasons: self.reasons.as_deref(),
         };
         let mut response = HttpResponse::new(write(&problem));
         *response.status_mut() = self.status;
@@ -209,6 +245,24 @@ mod tests {
             assert_eq!(head.headers()["content-type"], "application/problem+json");
             assert_eq!(head.headers()["content-language"], lang.tag());
         }
+    }
+
+    #[test]
+    fn who_asks_whether_the_server_is_ready_learns_all_that_is_wrong() {
+        let reasons = [
+            Unready::Stopping,
+            Unready::Storage("the disk is full".into()),
+        ];
+        let (head, body) = told(Refusal::unready(&reasons, Lang::En));
+        assert_eq!(head.status(), 503);
+        let storage = "what is said cannot be stored: the disk is full";
+        let detail = format!("The server is not ready: the server is stopping; {storage}");
+        assert_eq!(body["detail"], detail);
+        let reasons = json!([
+            {"check": "stopping", "detail": "the server is stopping"},
+            {"check": "storage", "detail": storage},
+        ]);
+        assert_eq!(body["reasons"], reasons);
     }
 
     #[test]

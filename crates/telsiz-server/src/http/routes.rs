@@ -8,7 +8,7 @@ use axum::http::Method;
 use axum::routing::{head, on};
 
 use super::operation::{Documented, Operation};
-use super::{Http, docs, elsewhere, figures, rooms, schemas, send, status};
+use super::{Http, connections, docs, elsewhere, figures, rooms, schemas, send, status};
 use crate::lang::ByLang;
 
 /// The routes, each with what is documented of it.
@@ -70,6 +70,22 @@ pub(super) fn all(http: &Http) -> Routes {
             figures::stats,
         )
         .get(
+            "/api/connections",
+            ByLang {
+                tr: "Açık bağlantılar; yalnızca yazma izni olanlar için",
+                en: "The open connections; only for those who may write",
+            },
+            connections::list,
+        )
+        .delete(
+            "/api/connections/{id}",
+            ByLang {
+                tr: "Bir bağlantıyı 1008 koduyla kapatır",
+                en: "Closes a connection with 1008",
+            },
+            connections::end,
+        )
+        .get(
             "/send/{message}",
             ByLang {
                 tr: "Bir istemci gibi relay uygulamasına gönderir",
@@ -96,8 +112,8 @@ pub(super) fn all(http: &Http) -> Routes {
         .get(
             "/ready",
             ByLang {
-                tr: "Sunucunun bağlantı alıp almadığı ve söylenenleri kaydedip kaydedemeyeceği",
-                en: "Whether the server takes connections and can store what is said",
+                tr: "Sunucunun işini yapıp yapamadığı; yapamıyorsa nedenleri",
+                en: "Whether the server can do its work; if not, why",
             },
             status::ready,
         )
@@ -137,6 +153,17 @@ impl Routes {
         H: Handler<T, Arc<Http>> + Documented<P>,
     {
         self.add(Operation::of(Method::POST, path, about, &handler), handler)
+    }
+
+    /// Adds an operation that ends something.
+    fn delete<T: 'static, P, H>(self, path: &str, about: ByLang<&'static str>, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Http>> + Documented<P>,
+    {
+        self.add(
+            Operation::of(Method::DELETE, path, about, &handler),
+            handler,
+        )
     }
 
     fn add<T: 'static, H: Handler<T, Arc<Http>>>(

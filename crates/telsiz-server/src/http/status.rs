@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use super::extract::Reader;
 use super::operation::{Described, Operation, schema_of};
 use super::refusal::Refused;
 use super::{Http, Refusal, page};
-use crate::lang::{ByLang, Lang};
+use crate::lang::ByLang;
 
 /// What `/` answers to programs.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -60,24 +60,22 @@ pub(super) async fn health() -> Json<Status> {
     Json(Status { status: "ok" })
 }
 
-/// `GET /ready`: whether WebSockets are opened, and what is said can be stored.
+/// `GET /ready`: whether the server can do its work, or all that is wrong.
 pub(super) async fn ready(
     State(http): State<Arc<Http>>,
     Reader(lang): Reader,
 ) -> Result<Json<Status>, Refused<503>> {
-    if let Some(refusal) = http.site.stopping.refusal(lang) {
-        return Err(Refused(refusal));
+    let reasons = http.site.readiness.reasons(http.site.rooms.hub());
+    match reasons.is_empty() {
+        true => Ok(Json(Status { status: "ready" })),
+        false => {
+            let refusal = Refusal::unready(&reasons, lang);
+            Err(Refused(match http.site.stopping.retry_after() {
+                Some(time) => refusal.retry_after(time),
+                None => refusal,
+            }))
+        }
     }
-    let ready = http.site.rooms.hub().engine().ready();
-    ready.map_err(|error| {
-        let detail = match lang {
-            Lang::Tr => format!("Sunucu hazır değil: {error}"),
-            Lang::En => format!("The server is not ready: {error}"),
-        };
-        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail);
-        Refused(refusal.in_lang(lang))
-    })?;
-    Ok(Json(Status { status: "ready" }))
 }
 
 impl IntoResponse for Root {

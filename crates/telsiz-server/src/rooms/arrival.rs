@@ -6,6 +6,7 @@ use telsiz_hub::{Event, JoinError, Joining, RoomName, Seat, Step};
 use super::{Line, Outlet};
 use crate::close;
 use crate::conversation::Conversation;
+use crate::traffic::Slow;
 
 /// Sends what was missed, as fast as the client reads it, and sits down. If that cannot be done
 /// the connection is being closed then.
@@ -27,10 +28,10 @@ pub(crate) async fn sit_down(
             }
             Ok(Step::Joined(seat)) => return Ok(Some(seat)),
             Err(error) => {
-                conversation.close(match error {
-                    JoinError::TooSlow => close::TOO_SLOW,
-                    _ => close::NO_ENGINE,
-                });
+                match error {
+                    JoinError::TooSlow => conversation.lose(Slow::Missed),
+                    _ => conversation.close(close::NO_ENGINE),
+                }
                 return Ok(None);
             }
         }

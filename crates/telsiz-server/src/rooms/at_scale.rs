@@ -15,9 +15,9 @@ use tokio::task::yield_now;
 use uuid::Uuid;
 
 use super::{Dialect, Line, Outlet, Rooms};
+use crate::connections::Connections;
 use crate::lang::Lang;
 use crate::testing;
-use crate::traffic::Traffic;
 
 /// A transport in memory, and what came over it.
 #[derive(Clone, Debug, Default)]
@@ -157,7 +157,7 @@ struct Guest {
 impl House {
     fn new() -> Self {
         let rooms = testing::site().rooms;
-        let worker = rooms.hub().worker(Outlet::new(Traffic::default()));
+        let worker = rooms.hub().worker(Outlet::new(Connections::default()));
         let running = worker.clone();
         tokio::spawn(async move { running.run().await });
         Self { rooms, worker }

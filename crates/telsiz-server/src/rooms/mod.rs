@@ -5,8 +5,7 @@ use std::sync::{Arc, OnceLock};
 use telsiz_hub::{AllowAll, Clock, Engine, Hub, HubOptions};
 
 use crate::connections::Connections;
-use crate::limits_hit::{Limit, LimitsHit};
-use crate::traffic::Traffic;
+use crate::limits_hit::Limit;
 
 pub(crate) use self::arrival::sit_down;
 pub(crate) use self::asked::{HISTORY_PAGE, Key, Number};
@@ -50,9 +49,8 @@ struct Inner {
     /// One for each thread, which begins with its first connection.
     workers: Box<[OnceLock<Arc<Worker>>]>,
     clients: Clients,
-    traffic: Traffic,
+    connections: Connections,
     limits: RoomLimits,
-    limits_hit: LimitsHit,
 }
 
 impl Rooms {
@@ -74,9 +72,8 @@ impl Rooms {
             hub,
             workers: (0..workers.max(1)).map(|_| OnceLock::new()).collect(),
             clients: Clients::default(),
-            traffic: connections.traffic().clone(),
+            connections: connections.clone(),
             limits,
-            limits_hit: connections.limits_hit().clone(),
         }))
     }
 
@@ -102,7 +99,7 @@ impl Rooms {
 
     /// Counts that somebody hit `limit`.
     pub(crate) fn hit(&self, limit: Limit) {
-        self.0.limits_hit.count(limit);
+        self.0.connections.limits_hit().count(limit);
     }
 
     /// The worker of the thread with this number, on which this must be called.
@@ -110,12 +107,12 @@ impl Rooms {
         let Inner {
             hub,
             workers,
-            traffic,
+            connections,
             ..
         } = &*self.0;
         let place = &workers[number % workers.len()];
         let worker = place.get_or_init(|| {
-            let worker = hub.worker(Outlet::new(traffic.clone()));
+            let worker = hub.worker(Outlet::new(connections.clone()));
             let running = worker.clone();
             tokio::spawn(async move { running.run().await });
             worker

@@ -6,7 +6,8 @@ use telsiz_hub::{Event, RoomName, Wanted};
 use super::Line;
 use super::line::Tongue;
 use crate::close;
-use crate::traffic::Traffic;
+use crate::connections::Connections;
+use crate::traffic::{Slow, Traffic};
 
 /// Whoever has more than this to read is told no more what may be lost.
 const PILE: usize = 64 * 1024;
@@ -25,7 +26,7 @@ pub(crate) struct Outlet<S: Io = Transport> {
     alone: bool,
     /// Those who have something to be written.
     gathered: Vec<Sender<S>>,
-    traffic: Traffic,
+    connections: Connections,
 }
 
 /// Events of a room in a tongue.
@@ -36,22 +37,27 @@ struct Rendered {
     messages: Vec<Option<Prepared>>,
     /// All of them, if none may be lost: then they are sent together.
     together: Option<Batch>,
+    /// What all of them say.
+    bytes: usize,
+    traffic: Traffic,
+    /// What went out and is not yet counted: messages, and bytes.
+    sent: (u64, usize),
 }
 
 impl<S: Io> Outlet<S> {
-    pub(crate) fn new(traffic: Traffic) -> Self {
+    pub(crate) fn new(connections: Connections) -> Self {
         Self {
             room: None,
             rendered: Vec::new(),
             alone: false,
             gathered: Vec::new(),
-            traffic,
+            connections,
         }
     }
 }
 
 impl Rendered {
-    fn new(room: &RoomName, events: &[Event], tongue: Tongue) -> Self {
+    fn new(room: &RoomName, events: &[Event], tongue: Tongue, connections: &Connections) -> Self {
         let (dialect, lang) = tongue;
         let render = |event| (dialect.render)(room, event, lang).map(Prepared::new);
         let messages: Vec<_> = events.iter().map(render).collect();
@@ -68,9 +74,24 @@ impl Rendered {
                     .collect::<Option<_>>()
                     .map(Batch::new),
             },
+            bytes: messages.iter().flatten().map(length).sum(),
             messages,
+            traffic: connections.traffic_of(dialect.name).clone(),
+            sent: (0, 0),
         }
     }
+
+    /// Counts what went out.
+    fn settle(&mut self) {
+        let (messages, bytes) = std::mem::take(&mut self.sent);
+        if messages > 0 {
+            self.traffic.sent(messages, bytes);
+        }
+    }
+}
+
+fn length(message: &Prepared) -> usize {
+    message.message().len()
 }
 
 /// The events in a tongue: there since it was asked for first.
@@ -79,13 +100,14 @@ fn rendered<'a>(
     room: &RoomName,
     events: &[Event],
     tongue: Tongue,
-) -> &'a Rendered {
+    connections: &Connections,
+) -> &'a mut Rendered {
     let place = known.iter().position(|known| known.tongue == tongue);
     let place = place.unwrap_or_else(|| {
-        known.push(Rendered::new(room, events, tongue));
+        known.push(Rendered::new(room, events, tongue, connections));
         known.len() - 1
     });
-    &known[place]
+    &mut known[place]
 }
 
 impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
@@ -93,6 +115,7 @@ impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
 
     fn begin(&mut self, room: &RoomName, _: &[Event], alone: bool) {
         self.room = Some(room.clone());
+        self.rendered.iter_mut().for_each(Rendered::settle);
         self.rendered.clear();
         self.alone = alone;
     }
@@ -102,7 +125,8 @@ impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
             return;
         };
         let sender = &line.sender;
-        let rendered = rendered(&mut self.rendered, room, events, line.tongue);
+        let known = &mut self.rendered;
+        let rendered = rendered(known, room, events, line.tongue, &self.connections);
         let answers = line.answers(events);
         if let Some(together) = &rendered.together
             && self.alone
@@ -111,11 +135,14 @@ impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
         {
             let count = together.messages().len() as u64;
             return match sender.try_send_all(together) {
-                Ok(()) => self.traffic.sent(count),
-                Err(error) => cut_off(sender, &error),
+                Ok(()) => {
+                    rendered.sent.0 += count;
+                    rendered.sent.1 += rendered.bytes;
+                }
+                Err(error) => cut_off(sender, &error, &rendered.traffic),
             };
         }
-        let mut fed = 0;
+        let (mut fed, mut bytes) = (0, 0);
         for (index, (event, message)) in events.iter().zip(&rendered.messages).enumerate() {
             let Some(message) = message else {
                 continue;
@@ -125,11 +152,15 @@ impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
                 continue;
             }
             match sender.try_feed(message) {
-                Ok(()) => fed += 1,
-                Err(error) => return cut_off(sender, &error),
+                Ok(()) => {
+                    fed += 1;
+                    bytes += length(message);
+                }
+                Err(error) => return cut_off(sender, &error, &rendered.traffic),
             }
         }
-        self.traffic.sent(fed);
+        rendered.sent.0 += fed;
+        rendered.sent.1 += bytes;
         match self.alone {
             _ if fed == 0 => {}
             // It is written with the answer, unless that went out meanwhile.
@@ -143,16 +174,20 @@ impl<S: Io> telsiz_hub::Outlet for Outlet<S> {
         for sender in self.gathered.drain(..) {
             sender.try_flush();
         }
+        self.rendered.iter_mut().for_each(Rendered::settle);
     }
 
     fn lose(&mut self, line: &Line<S>) {
+        let (dialect, _) = line.tongue;
+        self.connections.traffic_of(dialect.name).slow(Slow::Missed);
         line.sender.close(close::TOO_SLOW);
     }
 }
 
 /// Closes a connection that reads too slowly. One that is closing is left alone.
-fn cut_off<S: Io>(sender: &Sender<S>, error: &TrySendError) {
+fn cut_off<S: Io>(sender: &Sender<S>, error: &TrySendError, traffic: &Traffic) {
     if let TrySendError::Full(_) = error {
+        traffic.slow(Slow::Buffer);
         sender.close(close::TOO_SLOW);
     }
 }

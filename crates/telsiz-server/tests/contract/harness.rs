@@ -223,6 +223,18 @@ impl Server {
         }
     }
 
+    /// What it logged besides, until it ended.
+    pub(crate) fn rest_of_log(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) => lines.push(line),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return lines,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("it has not ended: {lines:?}"),
+            }
+        }
+    }
+
     /// Sends it a signal: `TERM`, `INT`, `HUP` or `KILL`.
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.child, name);

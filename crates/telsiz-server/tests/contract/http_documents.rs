@@ -138,7 +138,9 @@ async fn the_document_has_every_row_of_the_contract_in_both_languages() {
         ),
         ("/health", "get", vec!["200"]),
         ("/ready", "get", vec!["200", "503"]),
-        ("/metrics", "get", vec!["200", "503"]),
+        ("/metrics", "get", vec!["200", "500"]),
+        ("/api/connections", "get", vec!["200", "400", "403", "503"]),
+        ("/api/connections/{id}", "delete", vec!["200", "403", "404"]),
         ("/openapi.json", "get", vec!["200"]),
         ("/docs", "get", vec!["200"]),
         ("/schemas/rooms.json", "get", vec!["200"]),
@@ -154,7 +156,8 @@ async fn the_document_has_every_row_of_the_contract_in_both_languages() {
             operation["summary"],
             turkish["paths"][path][method]["summary"]
         );
-        let writes = path.starts_with("/send") || method == "post";
+        let is_private = path.starts_with("/send") || path.starts_with("/api/connections");
+        let writes = is_private || method == "post";
         assert_eq!(
             operation["security"] == Value::Null,
             !writes,
@@ -247,10 +250,10 @@ async fn metrics_tell_what_is_open_and_what_went_over_it() {
     let media_type = "text/plain; version=0.0.4; charset=utf-8";
     assert_eq!(reply.header("content-type"), Some(media_type));
     for line in [
-        "telsiz_connections 1",
+        "telsiz_connections{app=\"rooms\"} 1",
         "telsiz_rooms 1",
-        "telsiz_messages_received_total 1",
-        "telsiz_messages_sent_total 1",
+        "telsiz_messages_received_total{app=\"rooms\"} 1",
+        "telsiz_messages_sent_total{app=\"rooms\"} 1",
     ] {
         assert!(
             reply.body.lines().any(|known| known == line),

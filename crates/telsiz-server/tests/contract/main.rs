@@ -22,6 +22,7 @@ mod proxies;
 mod relay;
 mod reloading;
 mod rules;
+mod seen_from_outside;
 mod service;
 mod serving;
 mod silent_proxy;

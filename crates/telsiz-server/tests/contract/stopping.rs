@@ -88,12 +88,17 @@ async fn while_connections_are_closed_one_by_one_who_wants_in_is_told_503_in_the
         for refused in [
             server.upgrade("/echo", &lang),
             server.upgrade("/nowhere", &lang),
-            server.http("GET", "/ready", &lang, ""),
         ] {
             assert_eq!((refused.status, refused.detail().as_str()), (503, detail));
             assert_eq!(refused.header("retry-after"), Some("601"));
         }
     }
+    let ready = server.get("/ready");
+    assert_eq!(
+        (ready.status, ready.header("retry-after")),
+        (503, Some("601"))
+    );
+    assert_eq!(ready.json()["reasons"][0]["check"], "stopping");
     assert_eq!(server.get("/health").status, 200);
     assert_eq!(last.ask("x").await, "x");
     last.leave().await;

@@ -48,9 +48,9 @@ async fn serve(
     upgrade: Upgrade,
     rules: Arc<Rules>,
     topics: Arc<Topics>,
-    _counted: Counted,
+    counted: Counted,
 ) -> Result<(), Error> {
-    let mut conversation = Conversation::open(upgrade, rules, Lang::En).await?;
+    let mut conversation = Conversation::open(upgrade, rules, Lang::En, &counted).await?;
     let mut subscriber = topics.subscriber(conversation.sender());
     while let Some(message) = conversation.next_of_any_kind().await? {
         let handled = match message {

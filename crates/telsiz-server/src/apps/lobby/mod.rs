@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 use telsiz::{CloseFrame, Error, Prepared, Sender, Upgrade};
+use telsiz_hub::User;
 
 use self::messages::{FromClient, FromServer};
 use super::{App, Mounting};
@@ -87,12 +88,13 @@ async fn serve(
     rules: Arc<Rules>,
     lobby: Arc<Lobby>,
     lang: Lang,
-    _counted: Counted,
+    counted: Counted,
 ) -> Result<(), Error> {
-    let mut conversation = Conversation::open(upgrade, rules, lang).await?;
+    let mut conversation = Conversation::open(upgrade, rules, lang, &counted).await?;
     let Some(guest) = joined(&mut conversation, &lobby, lang).await? else {
         return Ok(());
     };
+    counted.is(User::new(&guest.nick, &guest.nick), None);
     while let Some(text) = conversation.next().await? {
         let Some(heard) = conversation.hear(&text).await? else {
             continue;

@@ -57,10 +57,10 @@ async fn serve(
     rules: Arc<Rules>,
     relay: Arc<Relay>,
     lang: Lang,
-    _counted: Counted,
+    counted: Counted,
 ) -> Result<(), Error> {
     let member = relay.audience.join(lang);
-    let mut conversation = Conversation::open(upgrade, rules, lang).await?;
+    let mut conversation = Conversation::open(upgrade, rules, lang, &counted).await?;
     member.open(conversation.sender());
     while let Some(text) = conversation.next().await? {
         let receipt = relay.options.receipt(lang, &text).map(Prepared::new);

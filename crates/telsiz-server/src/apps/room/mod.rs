@@ -50,10 +50,11 @@ async fn serve(
     upgrade: Upgrade,
     site: Arc<Site>,
     rules: Arc<Rules>,
-    _counted: Counted,
+    counted: Counted,
 ) -> Result<(), Error> {
     // In a box: who is in keeps no room for it.
-    let Some((mut conversation, guest, _seat)) = Box::pin(enter(upgrade, &site, rules)).await?
+    let Some((mut conversation, guest, _seat)) =
+        Box::pin(enter(upgrade, &site, rules, &counted)).await?
     else {
         return Ok(());
     };
@@ -71,6 +72,7 @@ async fn enter(
     upgrade: Upgrade,
     site: &Site,
     rules: Arc<Rules>,
+    counted: &Counted,
 ) -> Result<Option<(Conversation, Guest, Seat<Outlet>)>, Error> {
     let rooms = &site.rooms;
     let Asked { room, user } = match Asked::read(&upgrade, rooms) {
@@ -91,7 +93,8 @@ async fn enter(
         }
         joining => joining,
     };
-    let conversation = Conversation::open(upgrade, rules, lang).await?;
+    let conversation = Conversation::open(upgrade, rules, lang, counted).await?;
+    counted.is(member.user.clone(), Some(member.connection));
     let joining = match joining {
         Ok(joining) => joining,
         Err(error) => {

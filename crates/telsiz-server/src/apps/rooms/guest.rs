@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use telsiz::Error;
-use telsiz_hub::{Draft, Hub, Identity, Member, Position, ReadError, RoomName, Status, User};
+use telsiz_hub::{
+    ConnectionId, Draft, Hub, Identity, Member, Position, ReadError, RoomName, Status, User,
+};
 
 use super::Who;
 use super::asker::{Asker, Done, Undone};
@@ -61,6 +63,16 @@ impl Guest {
             member,
             rooms,
         }
+    }
+
+    /// Who it is.
+    pub(super) fn user(&self) -> &User {
+        &self.member.user
+    }
+
+    /// What it is in rooms.
+    pub(super) fn connection(&self) -> ConnectionId {
+        self.member.connection
     }
 
     fn hub(&self) -> &Hub {

@@ -49,7 +49,7 @@ async fn serve(
     upgrade: Upgrade,
     site: Arc<Site>,
     rules: Arc<Rules>,
-    _counted: Counted,
+    counted: Counted,
 ) -> Result<(), Error> {
     let who = match Who::read(&upgrade, &site.rooms) {
         Ok(who) => who,
@@ -59,8 +59,9 @@ async fn serve(
         }
     };
     let (worker, lang) = (upgrade.worker(), site.lang_of(&upgrade));
-    let mut conversation = Conversation::open(upgrade, rules, lang).await?;
+    let mut conversation = Conversation::open(upgrade, rules, lang, &counted).await?;
     let mut guest = Guest::new(who, site.rooms.clone(), worker, &conversation);
+    counted.is(guest.user().clone(), Some(guest.connection()));
     while let Some(text) = conversation.next().await? {
         if let Some(heard) = conversation.hear(&text).await? {
             // In a box: an idle connection keeps no room for it.

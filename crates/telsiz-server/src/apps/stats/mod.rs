@@ -46,9 +46,9 @@ async fn serve(
     rules: Arc<Rules>,
     stream: Arc<Stream>,
     lang: Lang,
-    _counted: Counted,
+    counted: Counted,
 ) -> Result<(), Error> {
-    let mut conversation = Conversation::open(upgrade, rules, lang).await?;
+    let mut conversation = Conversation::open(upgrade, rules, lang, &counted).await?;
     // In a box: it is over soon, and each connection would keep room for it.
     let newest = Box::pin(stream.newest()).await;
     let _listener = stream.listen(conversation.sender(), newest);

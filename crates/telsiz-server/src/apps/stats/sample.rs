@@ -24,7 +24,7 @@ impl Sampler {
     pub(super) fn new(connections: Connections, rooms: Rooms) -> Self {
         let mut system = System::new();
         system.refresh_cpu_usage();
-        let before = (Instant::now(), connections.traffic().counts());
+        let before = (Instant::now(), connections.counts());
         Self {
             connections,
             rooms,
@@ -38,7 +38,7 @@ impl Sampler {
         self.system.refresh_cpu_usage();
         let memory = MemoryRefreshKind::nothing().with_ram();
         self.system.refresh_memory_specifics(memory);
-        let now = (Instant::now(), self.connections.traffic().counts());
+        let now = (Instant::now(), self.connections.counts());
         let before = std::mem::replace(&mut self.before, now);
         let seconds = now.0.duration_since(before.0).as_secs_f64();
         Figures {
@@ -105,8 +105,10 @@ mod tests {
         let connections = Connections::default();
         let mut sampler = Sampler::new(connections.clone(), one_room().await);
         let counted = connections.count();
-        connections.traffic().received(1_000);
-        connections.traffic().sent(3_000);
+        for _ in 0..1_000 {
+            connections.traffic().received(1);
+        }
+        connections.traffic().sent(3_000, 3_000);
         thread::sleep(Duration::from_millis(20));
         let figures = sampler.take();
         assert_eq!((figures.connections, figures.rooms), (1, 1));

@@ -41,9 +41,9 @@ async fn serve(
     upgrade: Upgrade,
     rules: Arc<Rules>,
     lang: Lang,
-    _counted: Counted,
+    counted: Counted,
 ) -> Result<(), Error> {
-    let mut conversation = Conversation::open(upgrade, rules, lang).await?;
+    let mut conversation = Conversation::open(upgrade, rules, lang, &counted).await?;
     while let Some(text) = conversation.next().await? {
         if let Some(heard) = conversation.hear(&text).await? {
             conversation.reply(answer::answer(heard, lang)).await?;
