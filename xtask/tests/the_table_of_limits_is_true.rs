@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Options that limit nothing.
-const NO_LIMITS: [&str; 2] = ["nodelay", "last_words"];
+const NO_LIMITS: [&str; 3] = ["nodelay", "last_words", "on_end"];
 
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
