@@ -105,12 +105,16 @@ fn every_limit_of_the_server_is_there_with_its_flag() {
         .split_once("section \"Limits\" {")
         .expect("a section");
     let (section, _) = section.split_once("\n    }\n").expect("an end");
-    let mut keys = names(section, "", ':');
+    let lines = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("        "));
+    let mut keys: Vec<_> = lines.filter_map(|line| line.split_once(':')).collect();
     // The others are what is said of them.
-    keys.retain(|key| {
+    keys.retain(|(key, _)| {
         key.chars()
             .all(|letter| letter.is_ascii_lowercase() || letter == '_')
     });
+    let keys: Vec<_> = keys.into_iter().map(|(key, _)| key).collect();
     are_there(&keys, flag);
 }
 

@@ -21,6 +21,9 @@ const OURS: &str = "telsiz.v1";
 /// The start of one that carries a token.
 const BEARER: &str = "bearer.";
 
+/// After so long a place may be free.
+const PUT_OFF: Duration = Duration::from_secs(5);
+
 /// How long a client of ours that is accepted only to be closed may take to go.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -82,20 +85,21 @@ impl Site {
         refusal.status(StatusCode::FORBIDDEN).answer(upgrade).await;
     }
 
-    /// Refuses an upgrade for which there is no room now. A client of ours is accepted and closed with
-    /// `frame` instead: browsers hide answers over HTTP from it.
+    /// Refuses an upgrade for which there is no place now; a client of ours is closed with `frame`.
     pub(crate) async fn put_off<T: Into<String>>(
         &self,
         upgrade: Upgrade,
         why: impl FnOnce(Lang) -> T,
         frame: CloseFrame,
     ) {
-        if upgrade.subprotocols().any(|name| name == OURS) {
-            return upgrade.accept_and_close(frame).await;
-        }
         let lang = self.http_lang(upgrade.headers());
         let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why(lang)).in_lang(lang);
-        refusal.answer(upgrade).await;
+        let turned_away = TurnedAway {
+            refusal: refusal.retry_after(PUT_OFF),
+            frame: Some(frame),
+            upgrade,
+        };
+        Box::new(turned_away).answer().await;
     }
 }
 
