@@ -7,7 +7,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::connections::{Connections, Counted};
+use crate::connections::{Connections, Entered};
 use crate::limits_hit::Limit;
 use crate::live::Live;
 
@@ -55,7 +55,7 @@ impl Admission {
 
     /// Counts a connection of `client`, if there is a place for it. All of it is taken before the
     /// handshake is answered and given back when what comes of this is dropped.
-    pub(crate) fn admit(&self, connections: &Connections, client: IpAddr) -> Result<Counted, Full> {
+    pub(crate) fn admit(&self, connections: &Connections, client: IpAddr) -> Result<Entered, Full> {
         let bounds = self.bounds.copy();
         let full = |limit| Full {
             limit,
@@ -68,8 +68,8 @@ impl Admission {
             }
             None => None,
         };
-        let counted = connections.enter_below(bounds.connections, place, client);
-        let counted = counted.ok_or(full(Limit::Connections))?;
+        let entered = connections.enter_below(bounds.connections, place, client);
+        let entered = entered.ok_or(full(Limit::Connections))?;
         // Last, so that who finds no place takes nothing from others.
         if let Some(most) = bounds.handshakes {
             let taken = self.handshakes.take(most, Instant::now());
@@ -78,7 +78,7 @@ impl Admission {
                 retry_after,
             })?;
         }
-        Ok(counted)
+        Ok(entered)
     }
 }
 

@@ -61,7 +61,8 @@ impl TrustedProxies {
     ) -> IpAddr {
         let lines = headers.get_all(name).iter();
         let hops = lines.flat_map(|line| {
-            let hops = line.to_str().ok().and_then(hops);
+            // Other bytes than these make no address, and the rest of the line counts all the same.
+            let hops = hops(&String::from_utf8_lossy(line.as_bytes()));
             hops.unwrap_or_else(|| vec![None])
         });
         let hops: Vec<Hop> = hops.collect();

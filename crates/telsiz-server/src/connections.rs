@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,10 +31,22 @@ pub(crate) struct Connections {
 
 /// One that is counted and listed, until this is dropped.
 #[derive(Debug)]
+pub(crate) struct Entered(Counted);
+
+/// One that is counted and listed.
+#[derive(Clone, Debug)]
 pub(crate) struct Counted {
     open: Arc<Open>,
     key: u32,
     app: u16,
+}
+
+/// One that can be reached from the list, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Speaking {
+    open: Arc<Open>,
+    key: u32,
+    serial: u32,
 }
 
 #[derive(Debug, Default)]
@@ -140,7 +153,7 @@ impl Connections {
         most: Option<NonZeroUsize>,
         place: Option<Place>,
         client: IpAddr,
-    ) -> Option<Counted> {
+    ) -> Option<Entered> {
         let most = most.map_or(usize::MAX, NonZeroUsize::get);
         let more = |number| (number < most).then_some(number + 1);
         let (set, read) = (Ordering::Relaxed, Ordering::Relaxed);
@@ -160,21 +173,21 @@ impl Connections {
             serial: self.open.serial.fetch_add(1, Ordering::Relaxed),
         };
         let key = self.open.lock().insert(entry);
-        Some(Counted {
+        Some(Entered(Counted {
             open: self.open.clone(),
             // There are never so many.
             key: u32::try_from(key).unwrap_or(u32::MAX),
             app: self.app,
-        })
+        }))
     }
 
     /// Counts and lists one more that came from nowhere.
     #[cfg(test)]
-    pub(crate) fn count(&self) -> Counted {
+    pub(crate) fn count(&self) -> Entered {
         let nowhere = Ipv6Addr::UNSPECIFIED.into();
         let counted = self.enter_below(None, None, nowhere);
         let counted = counted.expect("no bound");
-        counted.accept(None);
+        counted.accepted();
         counted
     }
 
@@ -241,12 +254,23 @@ impl Connections {
 
     /// Closes the one that is known by `id`; whether it was there.
     pub(crate) fn close(&self, id: &str, frame: CloseFrame) -> bool {
-        let closer = parse(id).and_then(|(key, serial)| {
+        let found = parse(id).and_then(|(key, serial)| {
             let list = self.open.lock();
-            let entry = list.get(key)?;
-            entry.closer.clone().filter(|_| entry.serial == serial)
+            let entry = list.get(key).filter(|entry| entry.serial == serial)?;
+            let speaker = entry.speaker.as_ref();
+            Some((
+                entry.closer.clone()?,
+                speaker.map(|speaker| speaker.sender.clone()),
+            ))
         });
-        closer.is_some_and(|closer| closer.close(frame))
+        let Some((closer, sender)) = found else {
+            return false;
+        };
+        // Whoever waits for the client to read sees this at once, too.
+        if let Some(sender) = sender {
+            sender.close(frame.clone());
+        }
+        closer.close(frame)
     }
 }
 
@@ -302,21 +326,34 @@ impl Counted {
         &self.open.of_app(self.app).traffic
     }
 
-    /// Its upgrade is accepted; this closes it.
-    pub(crate) fn accept(&self, closer: impl Into<Option<Closer>>) {
-        let of_app = self.open.of_app(self.app);
-        of_app.accepted.fetch_add(1, Ordering::Relaxed);
-        self.change(|entry| entry.closer = closer.into());
+    /// This closes it.
+    pub(crate) fn ends_by(&self, closer: Closer) {
+        self.change(|entry| entry.closer = Some(closer));
     }
 
-    /// It is reached so.
-    pub(crate) fn speaks_through(&self, sender: Sender) {
+    /// Its upgrade is accepted.
+    pub(crate) fn accepted(&self) {
+        let of_app = self.open.of_app(self.app);
+        of_app.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It is reached so until what comes back is dropped.
+    pub(crate) fn speaks_through(&self, sender: Sender) -> Speaking {
         let speaker = Speaker {
             sender,
             user: None,
             member: None,
         };
-        self.change(|entry| entry.speaker = Some(Box::new(speaker)));
+        let mut serial = 0;
+        self.change(|entry| {
+            entry.speaker = Some(Box::new(speaker));
+            serial = entry.serial;
+        });
+        Speaking {
+            open: self.open.clone(),
+            key: self.key,
+            serial,
+        }
     }
 
     /// It is this user, and this connection in rooms if it can be in rooms.
@@ -336,7 +373,28 @@ impl Counted {
     }
 }
 
-impl Drop for Counted {
+impl Deref for Entered {
+    type Target = Counted;
+
+    fn deref(&self) -> &Counted {
+        &self.0
+    }
+}
+
+/// Without this the list would keep a connection, which keeps its place in the list.
+impl Drop for Speaking {
+    fn drop(&mut self) {
+        let mut list = self.open.lock();
+        let entry = list.get_mut(self.key as usize);
+        let entry = entry.filter(|entry| entry.serial == self.serial);
+        let speaker = entry.and_then(|entry| entry.speaker.take());
+        drop(list);
+        // Not under the lock: it may be the last to hold on to a connection.
+        drop(speaker);
+    }
+}
+
+impl Drop for Entered {
     fn drop(&mut self) {
         let entry = self.open.lock().try_remove(self.key as usize);
         // Not under the lock: it may be the last to hold on to a connection.

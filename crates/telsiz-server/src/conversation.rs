@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use futures_util::future::Either;
 use telsiz::{CloseFrame, Error, Message, Outgoing, Receiver, Sender, State, Text, Upgrade};
-use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep, timeout};
 
 use crate::close;
-use crate::connections::Counted;
+use crate::connections::{Counted, Speaking};
 use crate::heartbeat::JSON_PING;
 use crate::json::Heard;
 use crate::lang::Lang;
@@ -38,6 +38,7 @@ pub(crate) struct Conversation {
     /// When pings in JSON are due, if there are any.
     json_pings: Option<Box<Interval>>,
     lang: Lang,
+    _speaking: Speaking,
 }
 
 impl Conversation {
@@ -50,7 +51,8 @@ impl Conversation {
     ) -> Result<Self, Error> {
         let upgrade = upgrade.options(rules.options.get(lang).clone());
         let (receiver, sender) = upgrade.accept().await?.split();
-        counted.speaks_through(sender.clone());
+        counted.accepted();
+        let speaking = counted.speaks_through(sender.clone());
         let conversation = Self {
             receiver,
             sender,
@@ -58,6 +60,7 @@ impl Conversation {
             rules,
             limiter: Limiter::default(),
             lang,
+            _speaking: speaking,
         };
         if conversation.json_pings.is_some() {
             ping(&conversation.sender, &conversation.rules);
@@ -170,8 +173,27 @@ impl Conversation {
     /// through an audience, where what piles up is not noticed.
     pub(crate) async fn keep_pace(&self) -> Result<(), Error> {
         match self.sender.backlog() > PILE {
-            true => Box::pin(self.flush()).await,
+            true => Box::pin(self.drain()).await,
             false => Ok(()),
+        }
+    }
+
+    /// Waits until everything is written. A client that has read nothing in the time that it may take to
+    /// answer a ping is waited for no longer: pings say nothing about it, they wait behind all else.
+    async fn drain(&self) -> Result<(), Error> {
+        let Some(patience) = self.rules.patience else {
+            return self.flush().await;
+        };
+        loop {
+            let before = self.sender.backlog();
+            match timeout(patience, self.flush()).await {
+                Ok(flushed) => return flushed,
+                Err(_) if self.sender.backlog() < before => {}
+                Err(_) => {
+                    self.lose(Slow::Buffer);
+                    return Ok(());
+                }
+            }
         }
     }
 
@@ -388,13 +410,41 @@ mod tests {
         assert!(told.is_ok(), "it still waits");
     }
 
+    #[tokio::test]
+    async fn who_reads_none_of_its_answers_is_closed_after_a_while() {
+        let mut site = testing::site();
+        site.limits.heartbeat.ping_timeout = Some(Duration::from_millis(300));
+        let rules = site.rules(Rate::Off, no_error_fields);
+        let (tell, mut told) = tokio::sync::mpsc::channel(2);
+        let address = testing::serve(|serve| {
+            serve.fallback(move |upgrade: Upgrade| {
+                let (rules, tell) = (rules.clone(), tell.clone());
+                async move {
+                    let counted = Connections::default().count();
+                    let conversation =
+                        Conversation::open(upgrade, rules, Lang::En, &counted).await?;
+                    while conversation.sender.backlog() <= PILE {
+                        let _ = conversation.sender.try_send(vec![0; PILE]);
+                    }
+                    conversation.keep_pace().await?;
+                    let _ = tell.send(conversation.sender.state()).await;
+                    Ok::<_, Error>(())
+                }
+            })
+        })
+        .await;
+        let _deaf = connect(address, "/").await;
+        let told = timeout(Duration::from_secs(5), told.recv()).await;
+        assert_eq!(told.expect("it does not wait"), Some(State::Closing));
+    }
+
     #[test]
     fn an_idle_connection_keeps_little() {
         fn size_of_future<'a, R>(_: fn(&'a mut Conversation) -> R) -> usize {
             size_of::<R>()
         }
         let size = size_of::<Conversation>();
-        assert!(size <= 48, "{size} bytes");
+        assert!(size <= 64, "{size} bytes");
         let size = size_of_future(Conversation::next);
         assert!(size <= 128, "{size} bytes");
     }

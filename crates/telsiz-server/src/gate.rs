@@ -34,6 +34,8 @@ pub(crate) struct TurnedAway {
     /// What our own clients are closed with instead: browsers hide HTTP answers from them. Others
     /// would count an accepted connection as a success and come again for ever.
     frame: Option<CloseFrame>,
+    /// Of such a connection.
+    options: Options,
 }
 
 impl Site {
@@ -46,6 +48,7 @@ impl Site {
                 upgrade,
                 refusal,
                 frame: None,
+                options: Options::default(),
             }));
         }
         if let Some(origin) = self.origins.foreign(upgrade.headers()) {
@@ -55,15 +58,17 @@ impl Site {
                 refusal: foreign(origin, upgrade.path(), lang),
                 frame: None,
                 upgrade,
+                options: Options::default(),
             }));
         }
         let client = self
             .trusted_proxies
             .client(upgrade.remote_addr(), upgrade.headers());
         match self.admission.admit(&self.connections, client) {
-            Ok(counted) => {
-                counted.accept(upgrade.closer());
-                Ok((select_subprotocol(upgrade), counted))
+            Ok(entered) => {
+                entered.ends_by(upgrade.closer());
+                let counted = Counted::clone(&entered);
+                Ok((select_subprotocol(upgrade).keep(entered), counted))
             }
             Err(full) => {
                 self.connections.limits_hit().count(full.limit);
@@ -73,9 +78,16 @@ impl Site {
                     upgrade,
                     refusal,
                     frame: Some(frame),
+                    options: self.short(),
                 }))
             }
         }
+    }
+
+    /// The options of a connection that is only closed.
+    fn short(&self) -> Options {
+        let options = Options::default().close_timeout(LINGER);
+        self.connections.hear(options)
     }
 
     /// Refuses an upgrade whose address has these fields wrong.
@@ -97,6 +109,7 @@ impl Site {
         let turned_away = TurnedAway {
             refusal: refusal.retry_after(PUT_OFF),
             frame: Some(frame),
+            options: self.short(),
             upgrade,
         };
         Box::new(turned_away).answer().await;
@@ -109,8 +122,7 @@ impl TurnedAway {
         let is_ours = self.upgrade.subprotocols().any(|name| name == OURS);
         match self.frame.filter(|_| is_ours) {
             Some(frame) => {
-                let options = Options::default().close_timeout(LINGER);
-                let upgrade = self.upgrade.subprotocol(OURS).options(options);
+                let upgrade = self.upgrade.subprotocol(OURS).options(self.options);
                 upgrade.accept_and_close(frame).await;
             }
             None => self.refusal.answer(self.upgrade).await,

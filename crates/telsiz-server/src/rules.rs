@@ -1,6 +1,7 @@
 //! What holds for all connections of a mount.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{self, HeaderMap};
 use serde_json::{Map, Value};
@@ -72,6 +73,8 @@ pub(crate) struct Rules {
     pub(crate) limits_hit: LimitsHit,
     /// Whether clients are sent pings in JSON.
     pub(crate) json_ping: bool,
+    /// How long a client may read nothing of what it asked for.
+    pub(crate) patience: Option<Duration>,
 }
 
 impl Site {
@@ -105,6 +108,7 @@ impl Site {
             traffic: self.connections.traffic().clone(),
             limits_hit: self.connections.limits_hit().clone(),
             json_ping: self.limits.heartbeat.json_ping,
+            patience: self.limits.heartbeat.ping_timeout,
         })
     }
 

@@ -39,7 +39,6 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
     let settings = &config.settings;
     let tls = tls(&config)?;
     let open_files = open_files::raise_limit();
-    let signals = Signals::catch().map_err(|error| failed("cannot wait for signals", error))?;
     let listener = match service::listener()? {
         Some(listener) => listener,
         None => settings.listen.bind().await?,
@@ -47,7 +46,9 @@ pub(crate) async fn run(asked: Serve, config: Config) -> Result<(), Failure> {
     let address = listener
         .local_addr()
         .map_err(|error| failed("cannot tell the address", error))?;
+    // Which may take long, and holds nothing that a signal could harm.
     let engine = config.storage.open(settings.announce_limit)?;
+    let signals = Signals::catch().map_err(|error| failed("cannot wait for signals", error))?;
     let banner = Banner {
         address,
         tls: tls.is_some(),

@@ -46,6 +46,7 @@ fn mount(mounting: Mounting<'_>) -> Mounting<'_> {
 fn echo(upgrade: Upgrade, counted: Counted) -> impl Future<Output = Result<(), Error>> + Send {
     async move {
         let mut ws = upgrade.accept().await?;
+        counted.accepted();
         ws.run(|message, replies| {
             let bytes = message.as_bytes().len();
             let traffic = counted.traffic();

@@ -113,9 +113,9 @@ impl Mounting<'_> {
 
 /// Tells everyone on other paths that nothing is there.
 pub(crate) fn nothing_elsewhere(serve: Serve, site: &Arc<Site>) -> Serve {
-    let nothing = |upgrade: Upgrade, counted: Counted| async {
+    let nothing = |upgrade: Upgrade, counted: Counted| async move {
+        counted.accepted();
         upgrade.accept_and_close(close::UNKNOWN_ENDPOINT).await;
-        drop(counted);
         Ok(())
     };
     serve.fallback(behind_gate(site, nothing))

@@ -102,8 +102,15 @@ mod tests {
             let (chatting, panicking) = (connections.clone(), connections.clone());
             let rules = testing::site().rules(Rate::Off, no_error_fields);
             serve
-                .route("/numbered", move |upgrade| {
-                    chat(upgrade, rules.clone(), in_chat.clone(), chatting.count())
+                .route("/numbered", move |upgrade: Upgrade| {
+                    let entered = chatting.count();
+                    let counted = Counted::clone(&entered);
+                    chat(
+                        upgrade.keep(entered),
+                        rules.clone(),
+                        in_chat.clone(),
+                        counted,
+                    )
                 })
                 .route("/panic", move |upgrade: Upgrade| {
                     let member = in_panic.audience.join(());

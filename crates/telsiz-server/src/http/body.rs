@@ -1,16 +1,21 @@
 //! The bodies of requests: read, checked, and refused in the language of who asks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use schemars::JsonSchema;
+use tokio::time::timeout;
 
 use super::operation::{self, Described, Operation, schema_of};
 use super::{Http, Refusal};
 use crate::json::{Heard, Object, WrongField};
 use crate::lang::{ByLang, Lang};
+
+/// How long a body may take to come.
+const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// A body in JSON, whatever its type is said to be.
 #[derive(Debug)]
@@ -40,6 +45,10 @@ impl<T: FromBody> FromRequest<Arc<Http>> for Body<T> {
             tr: "Gövde JSON olmalı",
             en: "The body must be JSON",
         };
+        const SLOW: ByLang<&str> = ByLang {
+            tr: "Gövde zamanında gelmedi",
+            en: "The body did not come in time",
+        };
         let lang = http.lang_of(request.headers());
         let refuse = |status, detail: String| Refusal::new(status, detail).in_lang(lang);
         let encoding = request.headers().get(header::CONTENT_ENCODING);
@@ -47,7 +56,9 @@ impl<T: FromBody> FromRequest<Arc<Http>> for Body<T> {
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return Err(refuse(status, ENCODED.of(lang).into()));
         }
-        let body = Bytes::from_request(request, http).await;
+        let body = timeout(BODY_TIME, Bytes::from_request(request, http)).await;
+        let slow = || refuse(StatusCode::REQUEST_TIMEOUT, SLOW.of(lang).into());
+        let body = body.map_err(|_| slow())?;
         let body = body.map_err(|error| match error.status() {
             StatusCode::PAYLOAD_TOO_LARGE => http.too_large(lang),
             status => refuse(status, error.body_text()),
@@ -80,6 +91,7 @@ impl<T: FromBody> Described for Body<T> {
         });
         operation.refuses([
             StatusCode::BAD_REQUEST,
+            StatusCode::REQUEST_TIMEOUT,
             StatusCode::PAYLOAD_TOO_LARGE,
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ]);

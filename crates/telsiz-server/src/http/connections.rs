@@ -25,7 +25,7 @@ const ROOMS: usize = 100;
 /// A page of the open connections.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ConnectionsPage {
-    connections: Vec<Connection>,
+    connections: Vec<OpenConnection>,
     /// How many are open.
     count: usize,
     page: usize,
@@ -35,7 +35,7 @@ pub(super) struct ConnectionsPage {
 
 /// An open connection.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Connection {
+struct OpenConnection {
     /// What it is known by, as long as it is open.
     id: String,
     connected_at: Iso,
@@ -105,13 +105,13 @@ pub(super) async fn end(
 }
 
 impl Http {
-    async fn told(&self, listed: Listed) -> Result<Connection, EngineError> {
+    async fn told(&self, listed: Listed) -> Result<OpenConnection, EngineError> {
         let rooms = match listed.member {
             Some(member) => self.site.rooms.hub().rooms_of(member).await?,
             None => Vec::new(),
         };
         let mount = listed.mount.and_then(|index| self.mounts.get(index));
-        Ok(Connection {
+        Ok(OpenConnection {
             queue: listed.queue(),
             id: listed.id,
             connected_at: Iso(listed.since),

@@ -53,8 +53,10 @@ pub(super) struct Exposition(String);
 
 /// `GET /metrics`.
 pub(super) async fn metrics(State(http): State<Arc<Http>>) -> Result<Exposition, Refused<500>> {
-    // Elsewhere: the operating system takes its time where many files are open.
-    let told = spawn_blocking(move || metrics::all(&http.site).into_text()).await;
+    // One at a time and elsewhere: the operating system takes its time where many files are open.
+    let _turn = http.exposing.lock().await;
+    let site = http.site.clone();
+    let told = spawn_blocking(move || metrics::all(&site).into_text()).await;
     told.map(Exposition).map_err(|error| {
         let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
         Refused(refusal)

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Mutex;
 
 use self::docs::Documents;
 use self::write_access::WriteAccess;
@@ -54,6 +55,8 @@ pub(crate) struct Http {
     relay: Option<Arc<Relay>>,
     write_access: WriteAccess,
     documents: Documents,
+    /// Whoever is told the figures.
+    exposing: Mutex<()>,
 }
 
 impl Http {
@@ -74,6 +77,7 @@ impl Http {
             relay,
             write_access,
             documents: Documents::default(),
+            exposing: Mutex::default(),
         }
     }
 

@@ -196,6 +196,10 @@ pub(super) fn title(status: StatusCode, lang: Lang) -> Option<&'static str> {
             tr: "Bu yöntem kullanılamaz",
             en: "Method Not Allowed",
         },
+        StatusCode::REQUEST_TIMEOUT => ByLang {
+            tr: "İstek zamanında gelmedi",
+            en: "Request Timeout",
+        },
         StatusCode::PAYLOAD_TOO_LARGE => ByLang {
             tr: "İçerik çok büyük",
             en: "Content Too Large",

@@ -1,6 +1,7 @@
 //! How many connections may come, in all, from one address and in a second.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::Instant;
@@ -10,12 +11,21 @@ use telsiz::ConnectError;
 use crate::configuration::file;
 use crate::harness::{Client, Server};
 
-/// What the figures say of a limit.
-fn hits(server: &Server, limit: &str) -> u64 {
-    let start = format!("telsiz_limits_hit_total{{limit=\"{limit}\"}} ");
+/// What the figures say.
+fn figure(server: &Server, name: &str) -> u64 {
     let figures = server.get("/metrics").body;
-    let hits = figures.lines().find_map(|line| line.strip_prefix(&start));
-    hits.expect(limit).parse().expect("a number")
+    let value = figures
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.expect(name).parse().expect("a number")
+}
+
+/// What they say of a limit.
+fn hits(server: &Server, limit: &str) -> u64 {
+    figure(
+        server,
+        &format!("telsiz_limits_hit_total{{limit=\"{limit}\"}}"),
+    )
 }
 
 /// How many connections the server counts.
@@ -93,6 +103,8 @@ async fn a_client_of_ours_is_accepted_and_closed_with_1013() {
         let frame = client.closed().await;
         assert_eq!(frame.to_string(), "1013 Too many connections");
     }
+    let sent = "telsiz_close_codes_total{direction=\"sent\",code=\"1013\"}";
+    assert_eq!(figure(&server, sent), 3);
     let refused = telsiz::connect(server.url("/echo")).subprotocols(["bearer.x"]);
     let refused = refused.await.expect_err("refused");
     assert!(
@@ -178,12 +190,39 @@ async fn a_handshake_that_fails_gives_its_place_back() {
         wait_for_number(&server, 0);
         drop(server.open_bare("/echo"));
         wait_for_number(&server, 0);
-        // The place is there for who comes next.
-        let (reply, open) = server.upgrade_over(server.tcp(), "/echo", &[]);
-        assert_eq!(reply.status, 101);
-        drop(open);
+        // The place is there for who comes next, once the server has noticed.
+        let start = Instant::now();
+        while server.upgrade("/echo", &[]).status != 101 {
+            assert!(start.elapsed() < crate::harness::PATIENCE);
+        }
         wait_for_number(&server, 0);
     }
+}
+
+#[tokio::test]
+async fn a_place_is_taken_until_the_closing_handshake_is_over() {
+    let server = Server::start("--max-connections 1");
+    let (reply, mut open) = server.upgrade_over(server.tcp(), "/numbered", &[]);
+    assert_eq!(reply.status, 101);
+    // It is closed for this, and its handler is done.
+    let binary = [0x82, 0x80, 0, 0, 0, 0];
+    open.write_all(&binary).expect("sent");
+    let mut heard = Vec::new();
+    while !heard
+        .windows(4)
+        .any(|bytes| bytes.starts_with(&[0x88]) && bytes[2..] == [0x03, 0xeb])
+    {
+        let mut byte = [0];
+        open.read_exact(&mut byte).expect("a Close frame");
+        heard.extend(byte);
+    }
+    assert_eq!(server.upgrade("/numbered", &[]).status, 503);
+    assert_eq!(number(&server), 1);
+    let accepted = "telsiz_connections_accepted_total{app=\"numbered\"}";
+    assert_eq!(figure(&server, accepted), 1);
+    drop(open);
+    wait_for_number(&server, 0);
+    assert_eq!(server.upgrade("/numbered", &[]).status, 101);
 }
 
 #[tokio::test]

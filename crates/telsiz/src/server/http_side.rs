@@ -68,7 +68,8 @@ pub(super) async fn serve_http(
     remote: SocketAddr,
 ) {
     let is_tls = io.is_tls();
-    let io = TokioIo::new(Prefixed { prefix, io });
+    let limit = site.options.get().open_timeout;
+    let io = TokioIo::new(Prefixed::new(prefix, io, limit));
     let answering = {
         let site = site.clone();
         service_fn(move |mut request: Request<Incoming>| {

@@ -73,7 +73,7 @@ impl Responder {
                 let parts = upgraded
                     .downcast::<TokioIo<Prefixed<Transport>>>()
                     .map_err(|_| gone())?;
-                let Prefixed { mut prefix, io } = parts.io.into_inner();
+                let Prefixed { mut prefix, io, .. } = parts.io.into_inner();
                 // What hyper read came before what it did not get to.
                 let mut inbox = BytesMut::from(&parts.read_buf[..]);
                 inbox.unsplit(std::mem::take(&mut prefix));

@@ -1,7 +1,7 @@
 //! The header of the PROXY protocol, version 2: a proxy says whose connection it passes on.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -15,8 +15,8 @@ const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 /// The bytes that may follow the length. Addresses take 36 of them, of the rest nothing is kept.
 const MAX_REST: u16 = 4096;
 
-/// Reads a header and nothing behind it. Whose connection it is; `None` if the proxy speaks for
-/// itself, or does not know an address.
+/// Reads a header and nothing behind it. Whose connection it is, 0.0.0.0 if the proxy does not know an
+/// address; `None` if it speaks for itself.
 pub(super) async fn read<S: AsyncRead + Unpin>(io: &mut S) -> io::Result<Option<SocketAddr>> {
     let mut head = [0; 16];
     io.read_exact(&mut head).await?;
@@ -27,8 +27,10 @@ pub(super) async fn read<S: AsyncRead + Unpin>(io: &mut S) -> io::Result<Option<
     }
     let mut rest = io.take(len.into());
     let from = match (command, family) {
-        // LOCAL, or neither TCP over IP nor anything that is known.
-        (0x20, _) | (0x21, 0x00 | 0x31) => None,
+        // LOCAL.
+        (0x20, _) => None,
+        // Somebody else's, neither over IP nor anything that is known: not the proxy's own.
+        (0x21, 0x00 | 0x31) => Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0)),
         (0x21, 0x11) => Some(address::<4, 12, _>(&mut rest).await?),
         (0x21, 0x21) => Some(address::<16, 36, _>(&mut rest).await?),
         _ => return Err(wrong()),
@@ -119,12 +121,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_proxy_that_speaks_for_itself_or_knows_no_address_names_nobody() {
+    async fn a_proxy_that_speaks_for_itself_names_nobody_and_one_that_knows_no_address_not_itself()
+    {
         says(&header(0x20, 0x00, &[]), None).await;
         // LOCAL with addresses, which do not count.
         says(&header(0x20, 0x11, &v4()), None).await;
-        says(&header(0x21, 0x00, &[]), None).await;
-        says(&header(0x21, 0x31, &[0; 216]), None).await;
+        says(&header(0x21, 0x00, &[]), Some("0.0.0.0:0")).await;
+        says(&header(0x21, 0x31, &[0; 216]), Some("0.0.0.0:0")).await;
     }
 
     #[tokio::test]

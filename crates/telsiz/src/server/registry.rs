@@ -1,5 +1,6 @@
 //! The open connections of a server: how a stop and the time reach all of them.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -58,6 +59,8 @@ struct Seat {
     is_due: bool,
     /// Tells it from those that had its place before.
     serial: u32,
+    /// What is to last as long.
+    kept: Option<Box<dyn Any + Send>>,
 }
 
 /// A connection's place in a [`Registry`], given up when dropped.
@@ -229,6 +232,16 @@ impl Lease {
     pub(crate) fn stop(&self) -> Option<&CloseFrame> {
         let stop = self.registry.stop.get()?;
         (self.key < stop.told.load(Ordering::Relaxed)).then_some(&stop.frame)
+    }
+
+    /// Keeps a value as long as this lease, instead of the one before.
+    pub(crate) fn keep(&self, kept: Box<dyn Any + Send>) {
+        let mut seats = self.registry.lock();
+        let seat = seats.taken.get_mut(self.key);
+        let before = seat.and_then(|seat| seat.kept.replace(kept));
+        drop(seats);
+        // Not under the lock: nobody knows what it does.
+        drop(before);
     }
 
     /// Whether the server stops, whoever has been told.
@@ -465,7 +478,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_time_is_kept_until_the_last_connection_of_a_stopped_server_is_gone() {
+    async fn the_time_iskept_until_the_last_connection_of_a_stopped_server_is_gone() {
         let registry = Arc::<Registry>::default();
         let keeping = tokio::spawn(registry.clone().keep_time());
         let (lease, woken) = waiting(&registry);

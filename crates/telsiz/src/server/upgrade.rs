@@ -1,5 +1,6 @@
 //! A client that asks for a WebSocket.
 
+use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -142,6 +143,13 @@ impl Upgrade {
     /// Replaces the options of the server for this connection.
     pub fn options(mut self, options: Options) -> Self {
         self.0.options = options;
+        self
+    }
+
+    /// Keeps a value until the connection has ended, its closing handshake included, or was refused; one
+    /// value at a time.
+    pub fn keep(self, kept: impl Any + Send) -> Self {
+        self.0.lease.keep(Box::new(kept));
         self
     }
 
