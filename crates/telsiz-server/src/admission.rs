@@ -7,7 +7,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::connections::{Connections, Entered};
+use crate::connections::{Connections, Counted, Held};
 use crate::limits_hit::Limit;
 use crate::live::Live;
 
@@ -55,7 +55,11 @@ impl Admission {
 
     /// Counts a connection of `client`, if there is a place for it. All of it is taken before the
     /// handshake is answered and given back when what comes of this is dropped.
-    pub(crate) fn admit(&self, connections: &Connections, client: IpAddr) -> Result<Entered, Full> {
+    pub(crate) fn admit(
+        &self,
+        connections: &Connections,
+        client: IpAddr,
+    ) -> Result<(Counted, Held), Full> {
         let bounds = self.bounds.copy();
         let full = |limit| Full {
             limit,

@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
-use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,29 +28,28 @@ pub(crate) struct Connections {
     mount: u16,
 }
 
+/// One that takes a place of those there are, until this is dropped: when it has ended, which may be
+/// later than its handler.
+#[derive(Debug)]
+pub(crate) struct Held {
+    open: Arc<Open>,
+    /// Among those of its address, if these are bounded.
+    _place: Option<Place>,
+}
+
 /// One that is counted and listed, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Entered(Counted);
-
-/// One that is counted and listed.
-#[derive(Clone, Debug)]
 pub(crate) struct Counted {
     open: Arc<Open>,
     key: u32,
     app: u16,
 }
 
-/// One that can be reached from the list, until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Speaking {
-    open: Arc<Open>,
-    key: u32,
-    serial: u32,
-}
-
 #[derive(Debug, Default)]
 struct Open {
     number: AtomicUsize,
+    /// How many have not ended, whoever still hears of them.
+    held: AtomicUsize,
     /// By their index; the last is none.
     apps: [OfApp; NAMES.len() + 1],
     limits_hit: LimitsHit,
@@ -90,8 +88,6 @@ struct Entry {
     /// Nothing until it is accepted.
     closer: Option<Closer>,
     speaker: Option<Box<Speaker>>,
-    /// Among those of its address, if these are bounded.
-    _place: Option<Box<Place>>,
     /// One of IPv4 as IPv6 writes it.
     ip: Ipv6Addr,
     mount: u16,
@@ -144,7 +140,7 @@ impl Connections {
         }
     }
 
-    /// Counts and lists one more, unless there are as many as may be. It keeps `place` as long.
+    /// Counts and lists one more, unless there are as many as may be.
     ///
     /// It is counted before its handshake is answered, so that whoever has the answer
     /// finds itself counted.
@@ -153,18 +149,18 @@ impl Connections {
         most: Option<NonZeroUsize>,
         place: Option<Place>,
         client: IpAddr,
-    ) -> Option<Entered> {
+    ) -> Option<(Counted, Held)> {
         let most = most.map_or(usize::MAX, NonZeroUsize::get);
         let more = |number| (number < most).then_some(number + 1);
         let (set, read) = (Ordering::Relaxed, Ordering::Relaxed);
-        self.open.number.fetch_update(set, read, more).ok()?;
+        self.open.held.fetch_update(set, read, more).ok()?;
+        self.open.number.fetch_add(1, Ordering::Relaxed);
         let of_app = self.open.of_app(self.app);
         of_app.open.fetch_add(1, Ordering::Relaxed);
         let entry = Entry {
             since: timestamp::millis(),
             closer: None,
             speaker: None,
-            _place: place.map(Box::new),
             ip: match client {
                 IpAddr::V4(ip) => ip.to_ipv6_mapped(),
                 IpAddr::V6(ip) => ip,
@@ -173,20 +169,25 @@ impl Connections {
             serial: self.open.serial.fetch_add(1, Ordering::Relaxed),
         };
         let key = self.open.lock().insert(entry);
-        Some(Entered(Counted {
+        let counted = Counted {
             open: self.open.clone(),
             // There are never so many.
             key: u32::try_from(key).unwrap_or(u32::MAX),
             app: self.app,
-        }))
+        };
+        let held = Held {
+            open: self.open.clone(),
+            _place: place,
+        };
+        Some((counted, held))
     }
 
     /// Counts and lists one more that came from nowhere.
     #[cfg(test)]
-    pub(crate) fn count(&self) -> Entered {
+    pub(crate) fn count(&self) -> Counted {
         let nowhere = Ipv6Addr::UNSPECIFIED.into();
-        let counted = self.enter_below(None, None, nowhere);
-        let counted = counted.expect("no bound");
+        let entered = self.enter_below(None, None, nowhere);
+        let (counted, _) = entered.expect("no bound");
         counted.accepted();
         counted
     }
@@ -337,23 +338,14 @@ impl Counted {
         of_app.accepted.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// It is reached so until what comes back is dropped.
-    pub(crate) fn speaks_through(&self, sender: Sender) -> Speaking {
+    /// It is reached so.
+    pub(crate) fn speaks_through(&self, sender: Sender) {
         let speaker = Speaker {
             sender,
             user: None,
             member: None,
         };
-        let mut serial = 0;
-        self.change(|entry| {
-            entry.speaker = Some(Box::new(speaker));
-            serial = entry.serial;
-        });
-        Speaking {
-            open: self.open.clone(),
-            key: self.key,
-            serial,
-        }
+        self.change(|entry| entry.speaker = Some(Box::new(speaker)));
     }
 
     /// It is this user, and this connection in rooms if it can be in rooms.
@@ -373,28 +365,13 @@ impl Counted {
     }
 }
 
-impl Deref for Entered {
-    type Target = Counted;
-
-    fn deref(&self) -> &Counted {
-        &self.0
-    }
-}
-
-/// Without this the list would keep a connection, which keeps its place in the list.
-impl Drop for Speaking {
+impl Drop for Held {
     fn drop(&mut self) {
-        let mut list = self.open.lock();
-        let entry = list.get_mut(self.key as usize);
-        let entry = entry.filter(|entry| entry.serial == self.serial);
-        let speaker = entry.and_then(|entry| entry.speaker.take());
-        drop(list);
-        // Not under the lock: it may be the last to hold on to a connection.
-        drop(speaker);
+        self.open.held.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Drop for Entered {
+impl Drop for Counted {
     fn drop(&mut self) {
         let entry = self.open.lock().try_remove(self.key as usize);
         // Not under the lock: it may be the last to hold on to a connection.

@@ -11,7 +11,7 @@ use telsiz::{CloseFrame, Error, Message, Outgoing, Receiver, Sender, State, Text
 use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep, timeout};
 
 use crate::close;
-use crate::connections::{Counted, Speaking};
+use crate::connections::Counted;
 use crate::heartbeat::JSON_PING;
 use crate::json::Heard;
 use crate::lang::Lang;
@@ -38,7 +38,6 @@ pub(crate) struct Conversation {
     /// When pings in JSON are due, if there are any.
     json_pings: Option<Box<Interval>>,
     lang: Lang,
-    _speaking: Speaking,
 }
 
 impl Conversation {
@@ -52,7 +51,7 @@ impl Conversation {
         let upgrade = upgrade.options(rules.options.get(lang).clone());
         let (receiver, sender) = upgrade.accept().await?.split();
         counted.accepted();
-        let speaking = counted.speaks_through(sender.clone());
+        counted.speaks_through(sender.clone());
         let conversation = Self {
             receiver,
             sender,
@@ -60,7 +59,6 @@ impl Conversation {
             rules,
             limiter: Limiter::default(),
             lang,
-            _speaking: speaking,
         };
         if conversation.json_pings.is_some() {
             ping(&conversation.sender, &conversation.rules);
@@ -444,7 +442,7 @@ mod tests {
             size_of::<R>()
         }
         let size = size_of::<Conversation>();
-        assert!(size <= 64, "{size} bytes");
+        assert!(size <= 48, "{size} bytes");
         let size = size_of_future(Conversation::next);
         assert!(size <= 128, "{size} bytes");
     }

@@ -65,10 +65,9 @@ impl Site {
             .trusted_proxies
             .client(upgrade.remote_addr(), upgrade.headers());
         match self.admission.admit(&self.connections, client) {
-            Ok(entered) => {
-                entered.ends_by(upgrade.closer());
-                let counted = Counted::clone(&entered);
-                Ok((select_subprotocol(upgrade).keep(entered), counted))
+            Ok((counted, held)) => {
+                counted.ends_by(upgrade.closer());
+                Ok((select_subprotocol(upgrade).keep(held), counted))
             }
             Err(full) => {
                 self.connections.limits_hit().count(full.limit);

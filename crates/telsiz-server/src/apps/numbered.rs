@@ -103,14 +103,7 @@ mod tests {
             let rules = testing::site().rules(Rate::Off, no_error_fields);
             serve
                 .route("/numbered", move |upgrade: Upgrade| {
-                    let entered = chatting.count();
-                    let counted = Counted::clone(&entered);
-                    chat(
-                        upgrade.keep(entered),
-                        rules.clone(),
-                        in_chat.clone(),
-                        counted,
-                    )
+                    chat(upgrade, rules.clone(), in_chat.clone(), chatting.count())
                 })
                 .route("/panic", move |upgrade: Upgrade| {
                     let member = in_panic.audience.join(());

@@ -217,12 +217,13 @@ async fn a_place_is_taken_until_the_closing_handshake_is_over() {
         heard.extend(byte);
     }
     assert_eq!(server.upgrade("/numbered", &[]).status, 503);
-    assert_eq!(number(&server), 1);
     let accepted = "telsiz_connections_accepted_total{app=\"numbered\"}";
     assert_eq!(figure(&server, accepted), 1);
     drop(open);
-    wait_for_number(&server, 0);
-    assert_eq!(server.upgrade("/numbered", &[]).status, 101);
+    let start = Instant::now();
+    while server.upgrade("/numbered", &[]).status != 101 {
+        assert!(start.elapsed() < crate::harness::PATIENCE);
+    }
 }
 
 #[tokio::test]

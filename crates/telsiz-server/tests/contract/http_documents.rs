@@ -123,7 +123,7 @@ async fn the_document_has_every_row_of_the_contract_in_both_languages() {
         (
             "/api/rooms/{room_id}/messages",
             "post",
-            vec!["200", "400", "403", "413", "415", "503"],
+            vec!["200", "400", "403", "408", "413", "415", "503"],
         ),
         ("/api/stats", "get", vec!["200", "503"]),
         (
@@ -134,7 +134,7 @@ async fn the_document_has_every_row_of_the_contract_in_both_languages() {
         (
             "/send",
             "post",
-            vec!["200", "400", "403", "413", "415", "500"],
+            vec!["200", "400", "403", "408", "413", "415", "500"],
         ),
         ("/health", "get", vec!["200"]),
         ("/ready", "get", vec!["200", "503"]),

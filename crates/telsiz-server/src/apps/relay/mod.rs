@@ -148,15 +148,8 @@ mod tests {
         let address = testing::serve(|server| {
             server.fallback(move |upgrade: Upgrade| {
                 let lang = Lang::asked(upgrade.query_param("lang").as_deref()).unwrap_or_default();
-                let entered = Connections::default().count();
-                let counted = Counted::clone(&entered);
-                serve(
-                    upgrade.keep(entered),
-                    rules.clone(),
-                    local.clone(),
-                    lang,
-                    counted,
-                )
+                let counted = Connections::default().count();
+                serve(upgrade, rules.clone(), local.clone(), lang, counted)
             })
         })
         .await;
