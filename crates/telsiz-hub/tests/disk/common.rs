@@ -141,6 +141,17 @@ pub(crate) fn texts(publications: &[Arc<Publication>]) -> Vec<(u64, &str)> {
     texts.map(|p| (p.seq, p.text.as_str())).collect()
 }
 
+/// Begins, and goes on with what comes back. It may be done at once.
+pub(crate) fn begin<T>(mut future: impl Future<Output = T> + Unpin) -> impl Future<Output = T> {
+    let done = at_once(&mut future);
+    async move {
+        match done {
+            Some(done) => done,
+            None => future.await,
+        }
+    }
+}
+
 /// What a future has to say right away.
 pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {

@@ -3,7 +3,7 @@
 use telsiz_hub::{Disk, Engine, PublishError};
 
 use crate::common::{
-    Dir, Time, at_once, keeping, keyed, options, publish, publish_keyed, read, room,
+    Dir, Time, begin, keeping, keyed, options, publish, publish_keyed, read, room,
 };
 
 #[tokio::test]
@@ -32,9 +32,7 @@ async fn a_key_is_known_within_a_commit() {
     let publishing: Vec<_> = (0..200)
         .map(|turn| {
             let draft = keyed("ali", &format!("k{}", turn % 3), "x");
-            let mut publishing = engine.publish(&room, draft);
-            let _ = at_once(&mut publishing);
-            publishing
+            begin(engine.publish(&room, draft))
         })
         .collect();
     let mut repeated = 0;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use telsiz_hub::{Disk, Engine, Event, RoomName, Subscriber};
 
-use crate::common::{Dir, at_once, draft, keeping, options, publish, read, room, texts};
+use crate::common::{Dir, at_once, begin, draft, keeping, options, publish, read, room, texts};
 
 #[tokio::test]
 async fn what_was_published_is_there_at_once() {
@@ -48,11 +48,7 @@ async fn any_part_of_a_log_can_be_read_whatever_is_in_memory() {
         let engine = Disk::open(dir.path(), options).expect("it opens");
         let name = room("oda");
         let publishing: Vec<_> = (1..=2500)
-            .map(|seq| {
-                let mut publishing = engine.publish(&name, draft(&seq.to_string()));
-                let _ = at_once(&mut publishing);
-                publishing
-            })
+            .map(|seq| begin(engine.publish(&name, draft(&seq.to_string()))))
             .collect();
         for publishing in publishing {
             publishing.await.expect("it is appended");

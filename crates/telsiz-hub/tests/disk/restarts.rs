@@ -124,11 +124,7 @@ async fn closing_writes_what_waits_and_then_nothing() {
     let engine = Disk::open(dir.path(), options("a")).expect("it opens");
     let room = room("oda");
     let waiting: Vec<_> = (0..500)
-        .map(|_| {
-            let mut publishing = engine.publish(&room, draft("x"));
-            let _ = crate::common::at_once(&mut publishing);
-            publishing
-        })
+        .map(|_| crate::common::begin(engine.publish(&room, draft("x"))))
         .collect();
     engine.close().await;
     for publishing in waiting {

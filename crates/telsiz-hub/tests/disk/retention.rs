@@ -80,9 +80,7 @@ async fn busy_rooms_do_not_fill_the_disk() {
     for _ in 0..40 {
         let drafts = (0..100).flat_map(|_| names.iter());
         let publishing = drafts.map(|name| {
-            let mut publishing = engine.publish(name, crate::common::draft(&"x".repeat(500)));
-            let _ = crate::common::at_once(&mut publishing);
-            publishing
+            crate::common::begin(engine.publish(name, crate::common::draft(&"x".repeat(500))))
         });
         for publishing in publishing.collect::<Vec<_>>() {
             publishing.await.expect("it is appended");
@@ -107,11 +105,7 @@ async fn what_idle_rooms_no_longer_keep_is_deleted() {
     let engine = Disk::open(dir.path(), options.clone()).expect("it opens");
     let large = room("large");
     let publishing: Vec<_> = (0..3000)
-        .map(|_| {
-            let mut publishing = engine.publish(&large, crate::common::draft("x"));
-            let _ = crate::common::at_once(&mut publishing);
-            publishing
-        })
+        .map(|_| crate::common::begin(engine.publish(&large, crate::common::draft("x"))))
         .collect();
     for publishing in publishing {
         publishing.await.expect("it is appended");
