@@ -326,6 +326,15 @@ fn a_prepared_message_is_compressed_once_for_each_window() {
 }
 
 #[test]
+fn what_is_to_be_compressed_is_not_sent_as_a_small_one() {
+    let mut from = end(Side::Server, &settings(false, 15));
+    let message = Message::text("merhaba ".repeat(100));
+    assert!(from.connection.compresses(message.len()));
+    assert!(!from.connection.send_small(&message, &mut from.out));
+    assert!(from.out.is_empty());
+}
+
+#[test]
 fn the_limit_of_a_message_holds_for_what_it_expands_to() {
     let max = 50_000;
     for takeover in [false, true] {

@@ -41,6 +41,21 @@ impl Connection {
         Ok(())
     }
 
+    /// Sends a message that goes out by copy; whether it did. One that is large or is to be compressed, or
+    /// cannot be sent now, is left to [`Connection::send`].
+    ///
+    /// The message stays where it is: to move it costs more than the rest of this.
+    #[inline(always)]
+    pub fn send_small(&mut self, message: &Message, out: &mut Outbox) -> bool {
+        let payload = message.as_bytes();
+        let goes_by_copy = Outbox::copies(payload.len()) && !self.compresses(payload.len());
+        if !goes_by_copy || self.check_send().is_err() {
+            return false;
+        }
+        self.encode(message.kind().into(), payload, out);
+        true
+    }
+
     /// The whole frame in which `prepared` would be sent now, if it is the same for
     /// other connections: a caller whose outbox is empty writes it without a copy.
     pub fn lend<'p>(&self, prepared: &'p Prepared) -> Option<&'p [u8]> {

@@ -157,8 +157,19 @@ impl<S: Io> Link<S> {
         written
     }
 
+    /// Queues `message` if it is small and there is room for it; whether it did.
+    #[inline(always)]
+    pub(crate) fn feed_small(&mut self, message: &Message) -> bool {
+        if !self.has_room() {
+            return false;
+        }
+        let outbox = self.outbox.get_or_insert_with(scratch::take_outbox);
+        self.connection.send_small(message, outbox)
+    }
+
     /// Queues `message`, room or not.
-    #[inline]
+    // Small messages rarely get here, and are cheaper without it.
+    #[inline(never)]
     pub(crate) fn feed_now(&mut self, message: Outgoing) -> Result<(), Error> {
         let message = match message {
             // It will wait, and may be a piece of a read buffer.
