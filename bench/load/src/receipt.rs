@@ -58,6 +58,20 @@ impl<'a> Receipts<'a> {
         }
     }
 
+    /// Counts bytes that a connection received and nobody looked at. Should one be missing or too many, all that is
+    /// compared from then on is wrong.
+    pub(crate) fn count(&mut self, connection: usize, due: u64, bytes: u64) -> Result<u64, Error> {
+        let frame = self.script.frame().unwrap_or(u64::MAX);
+        let lane = &mut self.lanes[connection];
+        let from = lane.position;
+        lane.position += bytes;
+        if lane.position > due.saturating_mul(frame) {
+            return Err(Error::Surplus { connection });
+        }
+        self.bytes += bytes;
+        Ok(lane.position / frame - from / frame)
+    }
+
     fn plain(
         &mut self,
         connection: usize,

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use rustix::net::{RecvFlags, recv};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{self, cipher_suite, kx_group};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -78,6 +79,16 @@ impl Wire {
             Self::Tcp(tcp) => tcp,
             Self::Tls(session) => &session.tcp,
         }
+    }
+
+    /// Drops what has come, at most as much as there is room for in `buffer`, without looking at it: the kernel does
+    /// not even copy it. `None` under TLS, where there is no such way.
+    pub(crate) fn discard(&mut self, buffer: &mut [u8]) -> Option<io::Result<usize>> {
+        let Self::Tcp(tcp) = self else {
+            return None;
+        };
+        let discarded = recv(tcp, buffer, RecvFlags::TRUNC);
+        Some(discarded.map(|(_, len)| len).map_err(io::Error::from))
     }
 
     /// Whether less may be taken at a time than the kernel has room for.

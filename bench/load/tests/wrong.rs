@@ -65,6 +65,58 @@ fn a_wrong_opcode() {
     assert!(matches!(error, Error::WrongEcho { byte: 0, .. }), "{error}");
 }
 
+/// Measures with a load that skims; `spoil` changes the echoes of all messages but the first three.
+fn skim(spoil: fn(&mut Vec<u8>)) -> Error {
+    let cell = Cell::new(100, 1, 1);
+    let script = Script::new(Kind::Text, cell).skimmed(true);
+    let target = server(ACCEPTED, move |mut stream| {
+        let mut number = 0;
+        while stream.peek(&mut [0]).is_ok_and(|read| read > 0) {
+            let mut echo = vec![0x81, 100];
+            echo.extend(payload(&mut stream));
+            if number >= 3 {
+                spoil(&mut echo);
+            }
+            number += 1;
+            let _ = stream.write_all(&echo);
+        }
+    });
+    let (none, moment) = (Duration::ZERO, Duration::from_secs(1));
+    let pid = std::process::id();
+    echo(
+        &target.into(),
+        pid,
+        cell,
+        &script,
+        none,
+        moment,
+        Waiting::Asleep,
+    )
+    .expect_err("an error")
+}
+
+#[test]
+fn a_wrong_byte_is_found_with_one_read_of_eight_if_the_load_skims() {
+    let error = skim(|echo| echo[60] ^= 1);
+    assert!(
+        matches!(
+            error,
+            Error::WrongEcho {
+                message: 7,
+                byte: 60,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn too_much_is_found_at_once_if_the_load_skims() {
+    let error = skim(|echo| echo.push(0x81));
+    assert!(matches!(error, Error::Surplus { connection: 0 }), "{error}");
+}
+
 #[test]
 fn a_lost_connection() {
     let error = measure(|mut stream| {

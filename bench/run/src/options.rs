@@ -67,6 +67,11 @@ pub(crate) struct Options {
     #[arg(long)]
     spin: bool,
 
+    /// The load looks at one read of eight only: it is faster than every server, and all of them are saturated. Narrower
+    /// intervals; not what the bounds are for.
+    #[arg(long)]
+    pub(crate) skim: bool,
+
     /// What the messages are, in all cells but those of `json-` and `fanout-`.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) kind: Kind,

@@ -69,7 +69,7 @@ impl<'a> Run<'a> {
             lanes.partition(|lane| lane.server.peer.name == name);
         Ok(Self {
             cell,
-            script: Script::new(options.kind.into(), cell),
+            script: Script::new(options.kind.into(), cell).skimmed(options.skim),
             reference: reference.pop().ok_or("no server to measure")?,
             others,
         })

@@ -12,7 +12,10 @@ pub(crate) const ACCEPTED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// Reads the request, gives the answer, then does as told.
-pub(crate) fn server(answer: &'static [u8], then: fn(TcpStream)) -> SocketAddr {
+pub(crate) fn server(
+    answer: &'static [u8],
+    then: impl FnOnce(TcpStream) + Send + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let address = listener.local_addr().expect("its address");
     thread::spawn(move || {
