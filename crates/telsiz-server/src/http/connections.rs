@@ -12,15 +12,12 @@ use telsiz_hub::EngineError;
 
 use super::extract::{ConnectionIdOfPath, Paging, Reader, Writer};
 use super::refusal::Refused;
-use super::rooms::{Unavailable, unavailable};
+use super::rooms::{Unavailable, rooms_of, unavailable};
 use super::{Http, Refusal};
 use crate::close;
 use crate::connections::Listed;
 use crate::lang::Lang;
 use crate::timestamp::Iso;
-
-/// How many rooms are listed of a connection.
-const ROOMS: usize = 100;
 
 /// A page of the open connections.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -66,11 +63,11 @@ pub(super) struct Ended {
 pub(super) async fn list(
     State(http): State<Arc<Http>>,
     _: Writer,
-    Paging { page, per_page }: Paging<100, 1_000>,
+    paging: Paging<100, 1_000>,
     Reader(lang): Reader,
 ) -> Result<Json<ConnectionsPage>, Unavailable> {
-    let skip = (page - 1).saturating_mul(per_page);
-    let (listed, count) = http.site.connections.list(skip, per_page);
+    let connections = &http.site.connections;
+    let (listed, count) = connections.list(paging.skip(), paging.per_page);
     let mut connections = Vec::with_capacity(listed.len());
     for listed in listed {
         let told = http.told(listed).await;
@@ -79,8 +76,8 @@ pub(super) async fn list(
     Ok(Json(ConnectionsPage {
         connections,
         count,
-        page,
-        total_pages: count.div_ceil(per_page).max(1),
+        page: paging.page,
+        total_pages: paging.pages(count),
     }))
 }
 
@@ -107,7 +104,7 @@ pub(super) async fn end(
 impl Http {
     async fn told(&self, listed: Listed) -> Result<OpenConnection, EngineError> {
         let rooms = match listed.member {
-            Some(member) => self.site.rooms.hub().rooms_of(member).await?,
+            Some(member) => rooms_of(self.site.rooms.hub(), member).await?,
             None => Vec::new(),
         };
         let mount = listed.mount.and_then(|index| self.mounts.get(index));
@@ -120,7 +117,7 @@ impl Http {
             path: mount.map(|mount| mount.path().to_owned()),
             user_id: listed.user.as_ref().map(|user| user.id.to_string()),
             username: listed.user.map(|user| user.name.to_string()),
-            rooms: rooms.iter().take(ROOMS).map(ToString::to_string).collect(),
+            rooms,
         })
     }
 }

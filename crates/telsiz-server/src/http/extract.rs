@@ -109,8 +109,7 @@ impl FromRequestParts<State> for Room {
 
     async fn from_request_parts(parts: &mut Parts, http: &State) -> Result<Self, Refusal> {
         // What is no text is no name either.
-        let name = Path::<String>::from_request_parts(parts, http).await;
-        let name = name.map_or(String::new(), |Path(name)| name);
+        let name = text_of_path(parts, http).await.unwrap_or_default();
         let room = names::room("room_id", &name);
         room.map(Self)
             .map_err(|wrong| Refusal::wrong(&[wrong], http.lang_of(&parts.headers)))
@@ -142,8 +141,7 @@ impl FromRequestParts<State> for ConnectionIdOfPath {
 
     async fn from_request_parts(parts: &mut Parts, http: &State) -> Result<Self, Infallible> {
         // What is no text is no id either.
-        let id = Path::<String>::from_request_parts(parts, http).await;
-        Ok(Self(id.map_or(String::new(), |Path(id)| id)))
+        Ok(Self(text_of_path(parts, http).await.unwrap_or_default()))
     }
 }
 
@@ -170,8 +168,8 @@ impl FromRequestParts<State> for MessageOfPath {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, http: &State) -> Result<Self, Refusal> {
-        let message = Path::<String>::from_request_parts(parts, http).await;
-        message.map(|Path(message)| Self(message)).map_err(|_| {
+        let message = text_of_path(parts, http).await;
+        message.map(Self).ok_or_else(|| {
             let wrong = WrongField {
                 field: "message",
                 expected: Expected::Text,
@@ -203,6 +201,18 @@ impl Described for MessageOfPath {
 pub(super) struct Paging<const USUAL: usize, const MOST: usize> {
     pub(super) page: usize,
     pub(super) per_page: usize,
+}
+
+impl<const USUAL: usize, const MOST: usize> Paging<USUAL, MOST> {
+    /// How many come before this page.
+    pub(super) fn skip(self) -> usize {
+        (self.page - 1).saturating_mul(self.per_page)
+    }
+
+    /// How many pages `total` takes: at least 1.
+    pub(super) fn pages(self, total: usize) -> usize {
+        total.div_ceil(self.per_page).max(1)
+    }
 }
 
 impl<const USUAL: usize, const MOST: usize> FromRequestParts<State> for Paging<USUAL, MOST> {
@@ -266,6 +276,12 @@ impl<const USUAL: usize, const MOST: usize> Described for Paging<USUAL, MOST> {
         ]);
         operation.refuses([StatusCode::BAD_REQUEST]);
     }
+}
+
+/// The parameter of the path, if it is text.
+async fn text_of_path(parts: &mut Parts, http: &State) -> Option<String> {
+    let path = Path::from_request_parts(parts, http).await;
+    path.ok().map(|Path(text)| text)
 }
 
 /// The value of a query parameter; of one that comes twice the last.

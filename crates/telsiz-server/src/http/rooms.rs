@@ -7,7 +7,9 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
-use telsiz_hub::{Draft, EngineError, Hub, Identity, Member, PublishError, ReadError, User};
+use telsiz_hub::{
+    ConnectionId, Draft, EngineError, Hub, Identity, Member, PublishError, ReadError, User,
+};
 
 use super::body::{Body, FromBody};
 use super::extract::{Paging, Reader, Room, Writer};
@@ -126,7 +128,7 @@ pub(super) struct Stands {
 /// How many members a page of rooms lists at most, of all rooms together.
 const PAGE_MEMBERS: usize = 5_000;
 
-/// How many of the rooms of a member are listed.
+/// How many of the rooms of a connection are listed.
 const ROOMS_OF_MEMBER: usize = 100;
 
 /// `GET /rooms`.
@@ -137,9 +139,8 @@ pub(super) async fn list(
 ) -> Result<Told<RoomsPage<'static>>, Unavailable> {
     let unavailable = |error| unavailable(error, lang);
     let hub = http.site.rooms.hub();
-    let Paging { page, per_page } = paging;
-    let skip = (page - 1).saturating_mul(per_page);
-    let (found, total) = hub.rooms(skip, per_page).await.map_err(unavailable)?;
+    let found = hub.rooms(paging.skip(), paging.per_page).await;
+    let (found, total) = found.map_err(unavailable)?;
     let mut rooms = Vec::with_capacity(found.len());
     let mut left = PAGE_MEMBERS;
     for room in found {
@@ -165,8 +166,8 @@ pub(super) async fn list(
     });
     Ok(Told::new(&RoomsPage {
         rooms: told.collect(),
-        page,
-        total_pages: total.div_ceil(per_page).max(1),
+        page: paging.page,
+        total_pages: paging.pages(total),
     }))
 }
 
@@ -195,17 +196,22 @@ pub(super) async fn members(
 }
 
 async fn connection<'a>(hub: &Hub, member: &'a Member) -> Result<Connection<'a>, ReadError> {
-    let rooms = hub.rooms_of(member.connection).await?;
     Ok(Connection {
         user_id: &member.user.id,
         username: &member.user.name,
         connected_at: Iso(member.connected_at),
-        rooms: rooms
-            .iter()
-            .take(ROOMS_OF_MEMBER)
-            .map(ToString::to_string)
-            .collect(),
+        rooms: rooms_of(hub, member.connection).await?,
     })
+}
+
+/// The first rooms that a connection is in.
+pub(super) async fn rooms_of(
+    hub: &Hub,
+    connection: ConnectionId,
+) -> Result<Vec<String>, EngineError> {
+    let rooms = hub.rooms_of(connection).await?;
+    let first = rooms.iter().take(ROOMS_OF_MEMBER);
+    Ok(first.map(ToString::to_string).collect())
 }
 
 /// `GET /api/rooms/{room_id}/messages`.
