@@ -379,9 +379,9 @@ mod tests {
         assert_eq!(closed(&mut ws).await.code(), CloseCode::UNSUPPORTED_DATA);
     }
 
-    #[tokio::test]
-    async fn who_reads_nothing_is_not_waited_for_once_it_is_closed() {
-        let rules = testing::site().rules(Rate::Off, no_error_fields);
+    /// The state of a conversation with a client that reads nothing, once it is waited for no more; `None`
+    /// if it still is.
+    async fn waited_for(rules: Arc<Rules>, closes: bool) -> Option<State> {
         let (tell, mut told) = tokio::sync::mpsc::channel(2);
         let address = testing::serve(|serve| {
             serve.fallback(move |upgrade: Upgrade| {
@@ -394,35 +394,9 @@ mod tests {
                     while conversation.sender.backlog() <= PILE {
                         let _ = conversation.sender.try_send(vec![0; PILE]);
                     }
-                    let sender = conversation.sender();
-                    tokio::spawn(async move { sender.close(close::TOO_SLOW) });
-                    conversation.keep_pace().await?;
-                    let _ = tell.send(()).await;
-                    Ok::<_, Error>(())
-                }
-            })
-        })
-        .await;
-        let _deaf = connect(address, "/").await;
-        let told = timeout(Duration::from_secs(5), told.recv()).await;
-        assert!(told.is_ok(), "it still waits");
-    }
-
-    #[tokio::test]
-    async fn who_reads_none_of_its_answers_is_closed_after_a_while() {
-        let mut site = testing::site();
-        site.limits.heartbeat.ping_timeout = Some(Duration::from_millis(300));
-        let rules = site.rules(Rate::Off, no_error_fields);
-        let (tell, mut told) = tokio::sync::mpsc::channel(2);
-        let address = testing::serve(|serve| {
-            serve.fallback(move |upgrade: Upgrade| {
-                let (rules, tell) = (rules.clone(), tell.clone());
-                async move {
-                    let counted = Connections::default().count();
-                    let conversation =
-                        Conversation::open(upgrade, rules, Lang::En, &counted).await?;
-                    while conversation.sender.backlog() <= PILE {
-                        let _ = conversation.sender.try_send(vec![0; PILE]);
+                    if closes {
+                        let sender = conversation.sender();
+                        tokio::spawn(async move { sender.close(close::TOO_SLOW) });
                     }
                     conversation.keep_pace().await?;
                     let _ = tell.send(conversation.sender.state()).await;
@@ -433,7 +407,21 @@ mod tests {
         .await;
         let _deaf = connect(address, "/").await;
         let told = timeout(Duration::from_secs(5), told.recv()).await;
-        assert_eq!(told.expect("it does not wait"), Some(State::Closing));
+        told.ok().flatten()
+    }
+
+    #[tokio::test]
+    async fn who_reads_nothing_is_not_waited_for_once_it_is_closed() {
+        let rules = testing::site().rules(Rate::Off, no_error_fields);
+        assert_eq!(waited_for(rules, true).await, Some(State::Closing));
+    }
+
+    #[tokio::test]
+    async fn who_reads_none_of_its_answers_is_closed_after_a_while() {
+        let mut site = testing::site();
+        site.limits.heartbeat.ping_timeout = Some(Duration::from_millis(300));
+        let rules = site.rules(Rate::Off, no_error_fields);
+        assert_eq!(waited_for(rules, false).await, Some(State::Closing));
     }
 
     #[test]

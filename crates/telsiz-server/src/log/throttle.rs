@@ -175,16 +175,21 @@ mod tests {
         }
     }
 
-    #[test]
-    fn so_many_lines_of_a_kind_are_logged_and_then_how_many_more_there_were() {
-        let throttle: &'static Throttle = Box::leak(Box::new(Throttle::new(3)));
+    /// Runs `act` with a log of which `most` lines of a kind pass; what is logged can be taken.
+    fn logging(most: u32, act: impl FnOnce(&'static Throttle, &Lines)) {
+        let throttle: &'static Throttle = Box::leak(Box::new(Throttle::new(most)));
         let lines = Lines::default();
         let writer = lines.clone();
         let log = tracing_subscriber::fmt::layer()
             .with_writer(move || writer.clone())
             .with_ansi(false);
         let subscriber = tracing_subscriber::registry().with(log).with(throttle);
-        tracing::subscriber::with_default(subscriber, || {
+        tracing::subscriber::with_default(subscriber, || act(throttle, &lines));
+    }
+
+    #[test]
+    fn so_many_lines_of_a_kind_are_logged_and_then_how_many_more_there_were() {
+        logging(3, |throttle, lines| {
             flood(1_237);
             tracing::info!("of another kind");
             assert_eq!(lines.take().len(), 4);
@@ -201,24 +206,17 @@ mod tests {
 
     #[test]
     fn what_was_held_back_is_told_in_a_line_that_is_never_held_back() {
-        let throttle: &'static Throttle = Box::leak(Box::new(Throttle::new(0)));
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let log = tracing_subscriber::fmt::layer()
-            .with_writer(move || writer.clone())
-            .with_ansi(false);
-        let subscriber = tracing_subscriber::registry().with(log).with(throttle);
-        tracing::subscriber::with_default(subscriber, || {
+        logging(0, |throttle, lines| {
             flood(1_234);
             for kind in throttle.lock().values_mut() {
                 kind.start = kind.start.checked_sub(WINDOW).expect("a time");
             }
             throttle.tell();
+            let told = lines.take();
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].contains("and 1,234 more like it"), "{told:?}");
+            assert!(told[0].contains("like=\"too many of them\""), "{told:?}");
         });
-        let told = lines.take();
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].contains("and 1,234 more like it"), "{told:?}");
-        assert!(told[0].contains("like=\"too many of them\""), "{told:?}");
     }
 
     #[test]
