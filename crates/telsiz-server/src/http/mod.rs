@@ -28,6 +28,7 @@ mod elsewhere;
 mod extract;
 mod figures;
 mod headers;
+mod messages;
 mod openapi;
 mod operation;
 mod page;

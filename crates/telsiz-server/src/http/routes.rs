@@ -8,7 +8,7 @@ use axum::http::Method;
 use axum::routing::{head, on};
 
 use super::operation::{Documented, Operation};
-use super::{Http, connections, docs, elsewhere, figures, rooms, schemas, send, status};
+use super::{Http, connections, docs, elsewhere, figures, messages, rooms, schemas, send, status};
 use crate::lang::ByLang;
 
 /// The routes, each with what is documented of it.
@@ -51,7 +51,7 @@ pub(super) fn all(http: &Http) -> Routes {
                 tr: "Bir odada söylenenler; 1. sayfa en yenisidir",
                 en: "What was said in a room; page 1 is the newest",
             },
-            rooms::history,
+            messages::history,
         )
         .post(
             "/api/rooms/{room_id}/messages",
@@ -59,7 +59,7 @@ pub(super) fn all(http: &Http) -> Routes {
                 tr: "Bir odada bir şey söyler; kaydedilince yanıtlar",
                 en: "Says something in a room; answers once it is stored",
             },
-            rooms::say,
+            messages::say,
         )
         .get(
             "/api/stats",

@@ -22,5 +22,6 @@ mod registry;
 mod router;
 mod serve;
 mod spare;
+mod stop_window;
 mod tasks;
 mod upgrade;

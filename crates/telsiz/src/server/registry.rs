@@ -6,15 +6,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
-use std::time::Duration;
 
 use slab::Slab;
 use telsiz_proto::CloseFrame;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
-
-/// Connections that are told one after the other are told no more often than this.
-const STEP: Duration = Duration::from_millis(10);
 
 /// The connections of one server, or of one of its workers.
 ///
@@ -347,38 +343,11 @@ impl Drop for Lease {
     }
 }
 
-/// Tells the connections of a server to close, those of each worker one after the other, so that the
-/// last is told at the end of `window`. If that is too short for steps, this tells nobody.
-pub(crate) async fn tell_one_by_one(registries: &[&Registry], window: Duration) {
-    let start = Instant::now();
-    let keys = |registry: &&Registry| (*registry).keys();
-    let keys: Vec<_> = registries.iter().map(keys).collect();
-    let most = keys.iter().map(Vec::len).max().unwrap_or(0);
-    let fit = usize::try_from(window.as_millis() / STEP.as_millis()).unwrap_or(usize::MAX);
-    let steps = most.min(fit);
-    for step in 0..steps {
-        let part = step as f64 / (steps - 1).max(1) as f64;
-        sleep_until(start + window.mul_f64(part)).await;
-        for (registry, keys) in registries.iter().zip(&keys) {
-            let last = keys.len().saturating_sub(1) * step / (steps - 1).max(1);
-            if let Some(last) = keys.get(last) {
-                registry.tell(last + 1);
-            }
-        }
-    }
-}
-
-/// Waits until a server has no connections.
-pub(crate) async fn all_emptied(registries: &[&Registry]) {
-    for registry in registries {
-        registry.emptied().await;
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::atomic::AtomicBool;
     use std::task::Wake;
+    use std::time::Duration;
 
     use telsiz_proto::CloseCode;
     use tokio::time::sleep;
@@ -387,7 +356,7 @@ mod tests {
 
     /// Whether a connection was woken since this was asked last.
     #[derive(Default)]
-    struct Woken(AtomicBool);
+    pub(in crate::server) struct Woken(AtomicBool);
 
     impl Wake for Woken {
         fn wake(self: Arc<Self>) {
@@ -396,18 +365,22 @@ mod tests {
     }
 
     impl Woken {
+        pub(in crate::server) fn is_woken(&self) -> bool {
+            self.0.load(Ordering::Relaxed)
+        }
+
         fn take(&self) -> bool {
             self.0.swap(false, Ordering::Relaxed)
         }
     }
 
-    fn waiting(registry: &Arc<Registry>) -> (Lease, Arc<Woken>) {
+    pub(in crate::server) fn waiting(registry: &Arc<Registry>) -> (Lease, Arc<Woken>) {
         let (lease, woken) = (registry.lease(), Arc::<Woken>::default());
         lease.register(&woken.clone().into());
         (lease, woken)
     }
 
-    fn second(number: u64) -> Duration {
+    pub(in crate::server) fn second(number: u64) -> Duration {
         Duration::from_secs(number)
     }
 
@@ -490,53 +463,5 @@ mod tests {
         drop(lease);
         sleep(second(1)).await;
         assert!(keeping.is_finished());
-    }
-
-    /// How many of them are to close, and were woken for that and for nothing else.
-    fn told(connections: &[(Lease, Arc<Woken>)]) -> usize {
-        let is_told = |(lease, woken): &(Lease, Arc<Woken>)| {
-            let is_told = lease.stop().is_some();
-            assert!(lease.is_stopping(), "whoever has been told");
-            assert_eq!(woken.0.load(Ordering::Relaxed), is_told);
-            is_told
-        };
-        connections.iter().filter(|one| is_told(one)).count()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn connections_are_told_evenly_over_the_window() {
-        let registries = [(); 3].map(|()| Arc::<Registry>::default());
-        let mut connections = registries.each_ref().map(|_| Vec::new());
-        for (connections, (registry, count)) in
-            connections.iter_mut().zip(registries.iter().zip([5, 2, 0]))
-        {
-            // Keys have gaps.
-            let gone = registry.lease();
-            connections.extend((0..count).map(|_| waiting(registry)));
-            drop(gone);
-            registry.begin_stop(CloseCode::GOING_AWAY.into());
-        }
-        let all = registries.clone();
-        let telling = tokio::spawn(async move {
-            tell_one_by_one(&all.each_ref().map(|registry| &**registry), second(8)).await;
-        });
-        sleep(second(1)).await;
-        for (first, second_of) in [(1, 1), (2, 1), (3, 1), (4, 1), (5, 2)] {
-            assert_eq!(told(&connections[0]), first);
-            assert_eq!(told(&connections[1]), second_of);
-            sleep(second(2)).await;
-        }
-        assert!(telling.is_finished());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn without_a_window_nobody_is_told_alone() {
-        let registry = Arc::<Registry>::default();
-        let connections = [waiting(&registry)];
-        registry.begin_stop(CloseCode::GOING_AWAY.into());
-        tell_one_by_one(&[&*registry], Duration::ZERO).await;
-        assert_eq!(told(&connections), 0);
-        registry.stop(CloseCode::GOING_AWAY.into());
-        assert_eq!(told(&connections), 1);
     }
 }
