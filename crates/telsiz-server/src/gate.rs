@@ -44,22 +44,13 @@ impl Site {
         // Not even ours are accepted and closed with 1012: after a 503 a balancer asks another server,
         // and a client waits longer each time.
         if let Some(refusal) = self.stopping.refusal(self.http_lang(upgrade.headers())) {
-            return Err(Box::new(TurnedAway {
-                upgrade,
-                refusal,
-                frame: None,
-                options: Options::default(),
-            }));
+            return Err(TurnedAway::refused(upgrade, refusal));
         }
         if let Some(origin) = self.origins.foreign(upgrade.headers()) {
             self.connections.refused().count(Reason::Origin);
             let lang = self.http_lang(upgrade.headers());
-            return Err(Box::new(TurnedAway {
-                refusal: foreign(origin, upgrade.path(), lang),
-                frame: None,
-                upgrade,
-                options: Options::default(),
-            }));
+            let refusal = foreign(origin, upgrade.path(), lang);
+            return Err(TurnedAway::refused(upgrade, refusal));
         }
         let client = self
             .trusted_proxies
@@ -116,6 +107,16 @@ impl Site {
 }
 
 impl TurnedAway {
+    /// One that is refused, whoever it is.
+    fn refused(upgrade: Upgrade, refusal: Refusal) -> Box<Self> {
+        Box::new(Self {
+            upgrade,
+            refusal,
+            frame: None,
+            options: Options::default(),
+        })
+    }
+
     /// Tells the client.
     pub(crate) async fn answer(self: Box<Self>) {
         let is_ours = self.upgrade.subprotocols().any(|name| name == OURS);
