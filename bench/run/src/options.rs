@@ -69,7 +69,7 @@ pub(crate) struct Options {
 
     /// The load looks at one read of eight only: it is faster than every server, and all of them are saturated. Narrower
     /// intervals; not what the bounds are for.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["check", "against"])]
     pub(crate) skim: bool,
 
     /// What the messages are, in all cells but those of `json-` and `fanout-`.
