@@ -67,8 +67,8 @@ pub(crate) struct Options {
     #[arg(long)]
     spin: bool,
 
-    /// The load looks at one read of eight only: it is faster than every server, and all of them are saturated. Narrower
-    /// intervals; not what the bounds are for.
+    /// The load looks at one read of eight only: it is faster than every server, and all of them are saturated. Not
+    /// what the bounds are for.
     #[arg(long, conflicts_with_all = ["check", "against"])]
     pub(crate) skim: bool,
 
