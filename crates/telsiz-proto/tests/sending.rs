@@ -50,10 +50,6 @@ fn a_message_is_one_frame_with_the_shortest_length() {
             };
             assert_eq!(sent, Ok(()));
             assert_eq!(plain(&drain(out)), expected);
-            let is_small = message.len() < 2048;
-            assert_eq!(connection.send_small(&message, out), is_small);
-            let small: &[_] = if is_small { &expected } else { &[] };
-            assert_eq!(plain(&drain(out)), small);
             assert_eq!(connection.send(message, out), Ok(()));
             assert_eq!(plain(&drain(out)), expected);
         }
@@ -197,7 +193,7 @@ fn a_message_that_cannot_be_forwarded_stays_as_it_is() {
             let (connection, out) = (&mut end.connection, &mut end.out);
             assert_eq!(connection.forward(&message, out).err(), refused);
             assert_eq!(connection.forward_lent(&mut message, out).err(), refused);
-            assert!(!connection.send_small(&Message::text("small"), out));
+            assert_eq!(connection.send("small", out).err(), refused);
             assert!(out.is_empty());
             assert_eq!(message.as_text(), Some("unchanged"));
         });

@@ -125,12 +125,6 @@ impl<S: Io> WebSocket<S> {
     /// Dropped while it waits, nothing was queued.
     pub fn feed(&mut self, message: impl Into<Outgoing>) -> Feed<'_, S> {
         let message = message.into();
-        if let (Some(link), Outgoing::Message(message)) = (&mut self.link, &message)
-            && link.feed_small(message)
-        {
-            let state = Ok(None);
-            return Feed { ws: self, state };
-        }
         let state = match &mut self.link {
             Some(link) if link.has_room() => match link.feed_now(message) {
                 Ok(()) => Ok(None),

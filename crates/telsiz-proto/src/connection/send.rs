@@ -25,13 +25,23 @@ impl Connection {
     }
 
     /// Sends a message. A large payload goes by reference.
+    #[inline(always)]
     pub fn send(
         &mut self,
         message: impl Into<Outgoing>,
         out: &mut Outbox,
     ) -> Result<(), SendError> {
         self.check_send()?;
-        match message.into() {
+        let message = message.into();
+        // A small one stays where it is: to move it costs more than the rest of this.
+        if let Outgoing::Message(message) = &message
+            && Outbox::copies(message.len())
+            && !self.compresses(message.len())
+        {
+            self.encode(message.kind().into(), message.as_bytes(), out);
+            return Ok(());
+        }
+        match message {
             Outgoing::Message(message) => self.encode_message(message, out),
             Outgoing::Prepared(prepared) => match self.shared(&prepared) {
                 Some(frame) => out.put_shared(frame),
@@ -39,21 +49,6 @@ impl Connection {
             },
         }
         Ok(())
-    }
-
-    /// Sends a message that goes out by copy; whether it did. One that is large or is to be compressed, or
-    /// cannot be sent now, is left to [`Connection::send`].
-    ///
-    /// The message stays where it is: to move it costs more than the rest of this.
-    #[inline(always)]
-    pub fn send_small(&mut self, message: &Message, out: &mut Outbox) -> bool {
-        let payload = message.as_bytes();
-        let goes_by_copy = Outbox::copies(payload.len()) && !self.compresses(payload.len());
-        if !goes_by_copy || self.check_send().is_err() {
-            return false;
-        }
-        self.encode(message.kind().into(), payload, out);
-        true
     }
 
     /// The whole frame in which `prepared` would be sent now, if it is the same for
@@ -186,7 +181,8 @@ impl Connection {
     }
 
     /// Encodes a message, a large one by reference, compressed if that is wanted.
-    #[inline]
+    // Apart from `send`, of which small messages are to stay in registers.
+    #[inline(never)]
     fn encode_message(&mut self, message: Message, out: &mut Outbox) {
         let opcode = message.kind().into();
         match self.compress(message.as_bytes()) {

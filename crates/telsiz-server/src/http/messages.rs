@@ -18,6 +18,7 @@ use super::{Http, Refusal};
 use crate::json::{Fields, Object, UserName, WrongField};
 use crate::lang::Lang;
 use crate::rooms::{HISTORY_PAGE, History, Key, texts};
+
 /// Who says what is published over HTTP.
 const CLIENT_ID: &str = "http";
 

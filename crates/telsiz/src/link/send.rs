@@ -157,23 +157,22 @@ impl<S: Io> Link<S> {
         written
     }
 
-    /// Queues `message` if it is small and there is room for it; whether it did.
+    /// Queues `message`, room or not.
     #[inline(always)]
-    pub(crate) fn feed_small(&mut self, message: &Message) -> bool {
-        if !self.has_room() {
-            return false;
+    pub(crate) fn feed_now(&mut self, message: Outgoing) -> Result<(), Error> {
+        if self.blocked {
+            return self.feed_blocked(message);
         }
         let outbox = self.outbox.get_or_insert_with(scratch::take_outbox);
-        self.connection.send_small(message, outbox)
+        self.connection.send(message, outbox)?;
+        Ok(())
     }
 
-    /// Queues `message`, room or not.
-    // Small messages rarely get here, and are cheaper without it.
-    #[inline(never)]
-    pub(crate) fn feed_now(&mut self, message: Outgoing) -> Result<(), Error> {
+    /// As [`Link::feed_now`], for what will wait, and may be a piece of a read buffer.
+    #[cold]
+    fn feed_blocked(&mut self, message: Outgoing) -> Result<(), Error> {
         let message = match message {
-            // It will wait, and may be a piece of a read buffer.
-            Outgoing::Message(message) if self.blocked && message.len() < scratch::PIECE => {
+            Outgoing::Message(message) if message.len() < scratch::PIECE => {
                 message.into_own().into()
             }
             message => message,

@@ -451,7 +451,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_time_iskept_until_the_last_connection_of_a_stopped_server_is_gone() {
+    async fn the_time_is_kept_until_the_last_connection_of_a_stopped_server_is_gone() {
         let registry = Arc::<Registry>::default();
         let keeping = tokio::spawn(registry.clone().keep_time());
         let (lease, woken) = waiting(&registry);
